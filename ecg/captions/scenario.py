@@ -1,0 +1,137 @@
+"""The scenario: pure data that says what is on screen at every time. No code, no HTML, no URLs.
+
+    Scenario ─ style
+             ├ speakers ─ colour, name
+             └ cues ─ lines (indices into words)
+                    └ words ─ text, time, size, font axes
+
+Times are seconds from the start of the media. `json_schema` is the published shape; `Scenario.from_json`
+also checks what a schema cannot say, and points at the value that is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ecg.captions import fields
+from ecg.captions.fields import COLOR, Flag, Items, Number, Record, Table, Text, holds, wrong
+from ecg.captions.style import Style
+
+VERSION = 1
+
+_TIME = Number(0)
+_PIXELS = Number(16, 16384, whole=True)
+
+
+@dataclass(frozen=True)
+class CueWord:
+    """One word on screen. ``size`` is a multiple of the style's normal size; ``weight`` and ``width`` are
+    the font's axes. ``glued``: no space between the word before and this one."""
+
+    text: str = holds(Text())
+    start_s: float = holds(_TIME)
+    end_s: float = holds(_TIME)
+    size: float = holds(Number(0.2, 5), 1.0)
+    weight: float = holds(Number(1, 1000), 400)
+    width: float = holds(Number(25, 200), 100)
+    glued: bool = holds(Flag(), False)
+
+
+@dataclass(frozen=True)
+class Cue:
+    """A box of one speaker's words, on screen from ``start_s`` until before ``end_s``.
+
+    ``lane`` 0 is the lowest; boxes of the same lane are never on screen together. ``lines`` holds, per
+    line, indices into ``words``; read one after the other they are 0, 1, 2 …
+    """
+
+    id: str = holds(Text())
+    start_s: float = holds(_TIME)
+    end_s: float = holds(_TIME)
+    speaker: str = holds(Text())
+    lane: int = holds(Number(0, 15, whole=True))
+    lines: tuple[tuple[int, ...], ...] = holds(Items(Items(Number(0, whole=True), least=1), least=1))
+    words: tuple[CueWord, ...] = holds(Items(Record(CueWord), least=1))
+
+
+@dataclass(frozen=True)
+class CueSpeaker:
+    """How a speaker is shown."""
+
+    color: str = holds(COLOR)
+    name: str | None = holds(Text(nullable=True), None)
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What is on screen at every time. ``width`` × ``height``: the picture the lines were broken for."""
+
+    version: int = holds(Number(VERSION, VERSION, whole=True))
+    width: int = holds(_PIXELS)
+    height: int = holds(_PIXELS)
+    duration_s: float = holds(_TIME)
+    language: str = holds(Text())
+    style: Style = holds(Record(Style))
+    speakers: Mapping[str, CueSpeaker] = holds(Table(Record(CueSpeaker)))
+    cues: tuple[Cue, ...] = holds(Items(Record(Cue)))
+
+    def to_json(self) -> dict[str, Any]:
+        return fields.write(self)
+
+    @classmethod
+    def from_json(cls, data: Any) -> Scenario:
+        """Raises `InvalidScenario` whose message starts with the path of the first wrong value."""
+        scenario = fields.read(cls, data)
+        for index, cue in enumerate(scenario.cues):
+            _check_cue(scenario, cue, f"cues[{index}]")
+        _check_ids(scenario.cues)
+        _check_lanes(scenario.cues)
+        return scenario
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of a scenario."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "ECG caption scenario",
+        **fields.schema(Scenario),
+    }
+
+
+def _check_cue(scenario: Scenario, cue: Cue, path: str) -> None:
+    if cue.end_s <= cue.start_s:
+        raise wrong(f"{path}.end_s", f"must be after start_s ({cue.start_s}), not {cue.end_s}")
+    if cue.speaker not in scenario.speakers:
+        raise wrong(f"{path}.speaker", f"{cue.speaker!r} is not among speakers")
+    if [index for line in cue.lines for index in line] != list(range(len(cue.words))):
+        raise wrong(f"{path}.lines", f"must name every word 0..{len(cue.words) - 1} once, in order")
+    for index, word in enumerate(cue.words):
+        _check_word(cue, word, f"{path}.words[{index}]")
+
+
+def _check_word(cue: Cue, word: CueWord, path: str) -> None:
+    if word.end_s <= word.start_s:
+        raise wrong(f"{path}.end_s", f"must be after start_s ({word.start_s}), not {word.end_s}")
+    if word.start_s < cue.start_s:
+        raise wrong(f"{path}.start_s", f"is before the cue is on screen ({cue.start_s})")
+    if word.end_s > cue.end_s:
+        raise wrong(f"{path}.end_s", f"is after the cue has gone ({cue.end_s})")
+
+
+def _check_ids(cues: tuple[Cue, ...]) -> None:
+    seen: dict[str, int] = {}
+    for index, cue in enumerate(cues):
+        if cue.id in seen:
+            raise wrong(f"cues[{index}].id", f"{cue.id!r} is the id of cues[{seen[cue.id]}] already")
+        seen[cue.id] = index
+
+
+def _check_lanes(cues: tuple[Cue, ...]) -> None:
+    last: dict[int, int] = {}
+    for index in sorted(range(len(cues)), key=lambda index: cues[index].start_s):
+        cue, before = cues[index], last.get(cues[index].lane)
+        if before is not None and cue.start_s < cues[before].end_s:
+            raise wrong(f"cues[{index}].start_s", f"overlaps cues[{before}] in lane {cue.lane}")
+        last[cue.lane] = index

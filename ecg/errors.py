@@ -1,0 +1,160 @@
+"""What can go wrong, as types; each carries a code that the API, the CLI and the job rows all show.
+
+    EcgError
+    ├── BadRequest              BAD_REQUEST          400   the caller can mend it
+    │   ├── InvalidMedia        INVALID_MEDIA        422   not a video or audio we can work on
+    │   ├── InvalidScenario     INVALID_SCENARIO     422   a scenario or style that breaks its schema
+    │   └── LanguageUnsupported LANGUAGE_UNSUPPORTED 422   the engine at hand does not know the language
+    ├── Unauthorized            UNAUTHORIZED         401
+    ├── Forbidden               FORBIDDEN            403
+    ├── NotFound                NOT_FOUND            404
+    ├── Conflict                CONFLICT             409
+    ├── QuotaExceeded           QUOTA_EXCEEDED       429
+    ├── Cancelled               CANCELLED            409   someone asked for the job to stop
+    ├── LeaseLost               LEASE_LOST           409   another worker holds the step now; ours must stop
+    ├── ProcessingError         PROCESSING_ERROR     500   a stage failed for a reason of its own
+    │   ├── CommandFailed       PROCESSING_ERROR     500   a child process failed: argv, exit code, stderr tail
+    │   ├── RenderProofFailed   RENDER_PROOF_FAILED  500   the finished video does not show what it must
+    │   └── EngineUnavailable   ENGINE_UNAVAILABLE   503   the engine named is not installed or has no weights
+    ├── GpuMemoryError          GPU_MEMORY_ERROR     503   retryable
+    ├── TimeoutExceeded         TIMEOUT_ERROR        504   retryable: a step passed its deadline
+    ├── DownloadError           DOWNLOAD_ERROR       502   retryable: the store or a remote source did not answer
+    └── ServiceUnavailable      SERVICE_UNAVAILABLE  503   retryable: database, broker or browser is away
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class EcgError(Exception):
+    """Root of every error ECG raises on purpose.
+
+    ``message`` is a sentence that says what to do; ``details`` is JSON-ready data about the case.
+    ``retryable`` says whether the same work may succeed later, unchanged.
+    """
+
+    code = "INTERNAL_ERROR"
+    http_status = 500
+    retryable = False
+
+    def __init__(self, message: str, **details: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = details
+
+    def to_dict(self) -> dict[str, Any]:
+        """The shape of every error that leaves ECG: ``{"code", "message", "details"}``."""
+        return {"code": self.code, "message": self.message, "details": self.details}
+
+
+class BadRequest(EcgError):
+    """The request is wrong; the caller can mend it."""
+
+    code, http_status = "BAD_REQUEST", 400
+
+
+class InvalidMedia(BadRequest):
+    """The file is not a video or audio ECG can work on."""
+
+    code, http_status = "INVALID_MEDIA", 422
+
+
+class InvalidScenario(BadRequest):
+    """A scenario or style breaks its schema; the message points at the field."""
+
+    code, http_status = "INVALID_SCENARIO", 422
+
+
+class LanguageUnsupported(BadRequest):
+    """The engine at hand does not know the language asked for."""
+
+    code, http_status = "LANGUAGE_UNSUPPORTED", 422
+
+
+class Unauthorized(EcgError):
+    """No valid credentials came with the request."""
+
+    code, http_status = "UNAUTHORIZED", 401
+
+
+class Forbidden(EcgError):
+    """The caller is known and may not do this."""
+
+    code, http_status = "FORBIDDEN", 403
+
+
+class NotFound(EcgError):
+    """Nothing of that id belongs to the caller."""
+
+    code, http_status = "NOT_FOUND", 404
+
+
+class Conflict(EcgError):
+    """The thing is in a state that does not allow this."""
+
+    code, http_status = "CONFLICT", 409
+
+
+class QuotaExceeded(EcgError):
+    """The caller has used up an allowance."""
+
+    code, http_status = "QUOTA_EXCEEDED", 429
+
+
+class Cancelled(EcgError):
+    """Someone asked for the job to stop."""
+
+    code, http_status = "CANCELLED", 409
+
+
+class LeaseLost(EcgError):
+    """Another worker holds the step now; whatever this one made must not count."""
+
+    code, http_status = "LEASE_LOST", 409
+
+
+class ProcessingError(EcgError):
+    """A stage failed for a reason of its own."""
+
+    code, http_status = "PROCESSING_ERROR", 500
+
+
+class CommandFailed(ProcessingError):
+    """A child process failed; ``details`` has ``argv``, ``exit_code`` and ``stderr_tail``."""
+
+
+class RenderProofFailed(ProcessingError):
+    """The finished video does not show what the scenario says it must."""
+
+    code = "RENDER_PROOF_FAILED"
+
+
+class EngineUnavailable(ProcessingError):
+    """The speech engine named is not installed or has no weights here."""
+
+    code, http_status = "ENGINE_UNAVAILABLE", 503
+
+
+class GpuMemoryError(EcgError):
+    """The GPU ran out of memory at every batch size tried."""
+
+    code, http_status, retryable = "GPU_MEMORY_ERROR", 503, True
+
+
+class TimeoutExceeded(EcgError):
+    """A step or a child process passed its deadline."""
+
+    code, http_status, retryable = "TIMEOUT_ERROR", 504, True
+
+
+class DownloadError(EcgError):
+    """The store or a remote source did not hand over a file."""
+
+    code, http_status, retryable = "DOWNLOAD_ERROR", 502, True
+
+
+class ServiceUnavailable(EcgError):
+    """Something ECG stands on (database, broker, browser) is away."""
+
+    code, http_status, retryable = "SERVICE_UNAVAILABLE", 503, True

@@ -1,0 +1,16 @@
+"""The record of work, one file per noun. Models hold columns and names of states; nothing here does I/O."""
+
+from ecg.models.artifact import Artifact
+from ecg.models.columns import Record
+from ecg.models.event import Event
+from ecg.models.job import ACTIVE_JOBS, ENDED_JOBS, Job, JobKind, JobStatus
+from ecg.models.refresh_token import RefreshToken
+from ecg.models.step import OPEN_STEPS, Step, StepStatus
+from ecg.models.user import User
+from ecg.models.video import Video, VideoStatus
+
+__all__ = [
+    "ACTIVE_JOBS", "ENDED_JOBS", "OPEN_STEPS",
+    "Artifact", "Event", "Job", "JobKind", "JobStatus", "Record", "RefreshToken",
+    "Step", "StepStatus", "User", "Video", "VideoStatus",
+]  # fmt: skip

