@@ -31,6 +31,11 @@ def _size(text: str) -> tuple[int, int]:
     return int(width), int(height)
 
 
+def _default_data_dir() -> Path:
+    # Root's home is closed to the unprivileged user that Postgres must run as.
+    return Path("/var/lib/ecg") if os.geteuid() == 0 else Path.home() / ".ecg"
+
+
 def _setting(default: Any, parse: Callable[[str], Any], doc: str, env: str | None = None) -> Any:
     return dataclasses.field(default=default, metadata={"parse": parse, "doc": doc, "env": env})
 
@@ -41,8 +46,9 @@ class Settings:
 
     # where things are
     data_dir: Path = _setting(
-        Path.home() / ".ecg", lambda text: Path(text).expanduser().absolute(),
-        "Folder of the embedded Postgres and Redis, the local store, secrets and logs; private to its owner.")
+        _default_data_dir(), lambda text: Path(text).expanduser().absolute(),
+        "Folder of the embedded Postgres and Redis, the local store, secrets and logs; private to its owner. "
+        "Default: `~/.ecg`, for root `/var/lib/ecg`.")
     database_url: str = _setting(
         "", str, "Postgres to use. Empty: the embedded one under the data folder.", "DATABASE_URL")
     redis_url: str = _setting(
@@ -88,6 +94,11 @@ class Settings:
     tool_memory_bytes: int = _setting(
         2 * 1024**3, int, "Address space of one ffprobe or ffmpeg that reads a source not yet trusted.")
 
+    # the stack on one machine
+    gpus: str = _setting(
+        "auto", str, "GPUs that `ecg up` starts one audio and one render worker for each: `auto`, `none`, or "
+        "numbers such as `0,1`.")
+
     # speech
     engine: str = _setting(
         "auto", str, "Speech engine: `auto`, `whisperx`, `faster-whisper` or `offline`.")
@@ -105,8 +116,8 @@ class Settings:
 
     # the record of work
     lease_s: float = _setting(20.0, float, "Seconds a worker holds a step without renewing it.")
-    renew_s: float = _setting(5.0, float, "Seconds between two renewals of a lease.")
-    reconcile_s: float = _setting(5.0, float, "Seconds between two passes of the reconciler.")
+    renew_s: float = _setting(2.0, float, "Seconds between two renewals of a lease.")
+    reconcile_s: float = _setting(3.0, float, "Seconds between two passes of the reconciler.")
     dispatch_poll_s: float = _setting(1.0, float, "Longest the dispatcher sleeps without being woken.")
     republish_s: float = _setting(
         30.0, float, "Seconds after which a published step that nobody claimed is published again.")

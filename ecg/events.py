@@ -16,7 +16,7 @@ STEPS_CHANNEL = "ecg_steps"
 EVENTS_CHANNEL = "ecg_events"
 
 
-def record(session: Session, job_id: str, kind: str, **data: Any) -> None:
+def record(session: Session, job_id: str, kind: str, /, **data: Any) -> None:
     """Write an event; whoever listens learns of it at the commit."""
     session.add(Event(job_id=job_id, kind=kind, data=data))
     session.execute(text("SELECT pg_notify(:channel, :job)"), {"channel": EVENTS_CHANNEL, "job": job_id})

@@ -14,6 +14,7 @@ from ecg import events
 from ecg.errors import EcgError, LeaseLost
 from ecg.jobs import lifecycle
 from ecg.jobs.graphs import StepSpec
+from ecg.jobs.milestones import BY_START, further
 from ecg.models import ACTIVE_JOBS, Artifact, Job, JobStatus, Step, StepStatus
 
 
@@ -53,6 +54,9 @@ def claim(session: Session, step_id: int, *, worker: str, lease_s: float) -> Cla
         job.status = JobStatus.RUNNING
         job.started_at = job.started_at or session.scalar(select(func.clock_timestamp()))
     events.record(session, job.id, "step", step=row.name, status="running", attempt=row.fence)
+    if row.name in BY_START:
+        job.milestone = further(job.milestone, BY_START[row.name])
+        lifecycle.tell_progress(session, job, row.name)
     return Claim(step_id, row.fence, row.name, job.id, job.user_id, job.video_id, job.params, row.params)
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from ecg import events
 from ecg.errors import Conflict, NotFound
 from ecg.jobs.graphs import GRAPHS, StepSpec
-from ecg.jobs.milestones import further, message
+from ecg.jobs.milestones import BY_END, further, message
 from ecg.models import ACTIVE_JOBS, OPEN_STEPS, Job, JobKind, JobStatus, Step, StepStatus
 
 now = func.clock_timestamp
@@ -29,7 +29,7 @@ def create(session: Session, *, user_id: str, video_id: str, kind: JobKind, para
         session.add(step)
         session.flush()
         ids[spec.name] = step.id
-    events.record(session, job.id, "created", kind=kind, message=message(None))
+    events.record(session, job.id, "created", job_kind=kind, message=message(None))
     promote(session, job)
     return job
 
@@ -99,9 +99,14 @@ def advance(session: Session, job: Job, step: Step) -> None:
         )
     )
     job.percent = max(job.percent, min(float(weight or 0.0), 99.0))
-    last_chunk = step.name != "chunk" or not _open_siblings(session, step)
-    job.milestone = further(job.milestone, step.name) if last_chunk else job.milestone
-    events.record(session, job.id, "progress", step=step.name, percent=job.percent,
+    if not _open_siblings(session, step):
+        job.milestone = further(job.milestone, BY_END[step.name])
+    tell_progress(session, job, step.name)
+
+
+def tell_progress(session: Session, job: Job, step_name: str) -> None:
+    """Record where the job stands now."""
+    events.record(session, job.id, "progress", step=step_name, percent=job.percent,
                   milestone=job.milestone, message=message(job.milestone))  # fmt: skip
 
 

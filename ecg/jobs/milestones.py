@@ -17,8 +17,10 @@ MESSAGES: dict[str, dict[str, str]] = {
 }
 _ORDER = list(MESSAGES)
 
+#: step name → milestone that its start reaches.
+BY_START = {"merge": "tidying"}
 #: step name → milestone that its end reaches.
-REACHED = {
+BY_END = {
     "ingest": "downloaded",
     "prosody": "speech_found",
     "diarize": "speakers",
@@ -30,9 +32,8 @@ REACHED = {
 }
 
 
-def further(current: str | None, step_name: str) -> str | None:
-    """The milestone after a step has ended: never one that lies behind the current one."""
-    reached = REACHED.get(step_name)
+def further(current: str | None, reached: str | None) -> str | None:
+    """The milestone after one more was reached: never one that lies behind the current one."""
     if reached is None or (current is not None and _ORDER.index(reached) <= _ORDER.index(current)):
         return current
     return reached

@@ -1,0 +1,78 @@
+"""The steps of an analysis: ingest, transcribe, diarize, prosody, merge."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ecg.errors import InvalidMedia
+from ecg.media.audio import extract_audio
+from ecg.media.probe import Limits, MediaInfo, probe
+from ecg.speech.engine import Recognized, SpeechEngine
+from ecg.speech.merge import merge as merge_speech
+from ecg.speech.prosody import Tracks, measure
+from ecg.speech.speakers import find_speakers
+from ecg.transcript import Transcript, Turn
+
+Progress = Callable[[float], None]
+
+
+def ingest(source: Path, audio: Path, limits: Limits, on_progress: Progress) -> MediaInfo:
+    """Check what came in and leave its sound as 16 kHz mono; raises `InvalidMedia` with what to do."""
+    info = probe(source, limits)
+    extract_audio(source, audio, limits, on_progress)
+    return info
+
+
+def transcribe(
+    audio: Path, out: Path, engine: SpeechEngine, language: str | None, on_progress: Progress
+) -> Recognized:
+    """Words with times, as the engine heard them; a file in which nobody speaks is `InvalidMedia`."""
+    started_s = time.monotonic()
+    recognized = engine.transcribe(audio, language, on_progress)
+    if not any(segment.words for segment in recognized.segments):
+        raise InvalidMedia(
+            "No speech was found in this file. Check that the voice can be heard, and that the language is "
+            f"one that the engine {engine.name} knows.", engine=engine.name,
+        )  # fmt: skip
+    data = recognized.to_json()
+    data["metadata"] = {**data["metadata"], "transcribe_s": round(time.monotonic() - started_s, 2)}
+    _write(out, data)
+    return recognized
+
+
+def diarize(audio: Path, out: Path, speakers: int | None, on_progress: Progress) -> tuple[Turn, ...]:
+    """Who speaks when; ``speakers`` is how many the user says there are, if he does."""
+    turns = find_speakers(audio, speakers, on_progress)
+    _write(out, {"turns": [turn.to_json() for turn in turns]})
+    return turns
+
+
+def prosody(audio: Path, out: Path, on_progress: Progress) -> Tracks:
+    """Loudness, pitch and timbre of the whole file, every 10 ms."""
+    tracks = measure(audio, on_progress)
+    tracks.save(out)
+    return tracks
+
+
+def merge(
+    recognized: Path, turns: Path | None, tracks: Path, out: Path, plot: Path,
+    *, duration_s: float, metadata: Mapping[str, Any],
+) -> Transcript:  # fmt: skip
+    """The analysis: every word with its speaker and how it was said; and the data of its plot."""
+    measured = Tracks.load(tracks)
+    found = None
+    if turns is not None:
+        found = tuple(Turn.from_json(turn) for turn in json.loads(turns.read_text())["turns"])
+    heard = Recognized.from_json(json.loads(recognized.read_text()))
+    transcript = merge_speech(heard, found, measured, duration_s, metadata)
+    _write(out, transcript.to_json())
+    _write(plot, measured.plot())
+    return transcript
+
+
+def _write(path: Path, data: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(data, ensure_ascii=False, allow_nan=False))

@@ -1,0 +1,114 @@
+"""The steps of a render: prepare, chunk, assemble."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from ecg.browser.capture import CaptureBrowser
+from ecg.captions.composer import compose
+from ecg.captions.scenario import Scenario
+from ecg.captions.style import load_style
+from ecg.errors import RenderProofFailed
+from ecg.media.encode import OverlaySpec, burn, join
+from ecg.media.probe import Limits, MediaInfo, probe
+from ecg.transcript import Transcript
+
+Progress = Callable[[float], None]
+#: Frame rate of the picture laid under media that has only sound.
+STILL_FPS = Fraction(30)
+MAX_FPS = Fraction(60)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What `prepare` settled for all chunks of a render. Sizes in pixels, ``fps`` as a fraction's text."""
+
+    width: int
+    height: int
+    fps: str
+    quality: int
+    frames: int
+    duration_s: float
+    media: dict[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @property
+    def info(self) -> MediaInfo:
+        return MediaInfo.from_json(self.media)
+
+
+def prepare(
+    source: Path, transcript: Path, given: Path | None, params: Mapping[str, Any], limits: Limits,
+    background_size: tuple[int, int], out: Path,
+) -> Plan:  # fmt: skip
+    """Settle size, frame rate and scenario: the one given, else one composed in the style asked for."""
+    info = probe(source, limits)
+    options = params["options"]
+    width, height = _size(info, options, background_size)
+    if given is not None:
+        scenario = Scenario.from_json(json.loads(given.read_text()))
+    else:
+        style = load_style(params["style"], params["strength"])
+        scenario = compose(Transcript.from_json(json.loads(transcript.read_text())), style, width, height)
+    out.write_text(json.dumps(scenario.to_json(), ensure_ascii=False))
+    fps = _fps(info, options)
+    return Plan(width, height, str(fps), options["quality"], math.ceil(info.duration_s * fps),
+                info.duration_s, info.to_json())  # fmt: skip
+
+
+def _size(info: MediaInfo, options: Mapping[str, Any], background: tuple[int, int]) -> tuple[int, int]:
+    width, height = (info.width, info.height) if info.has_video else background
+    if options.get("width") and options.get("height"):
+        width, height = options["width"], options["height"]
+    return width + width % 2, height + height % 2  # yuv420p needs even sizes
+
+
+def _fps(info: MediaInfo, options: Mapping[str, Any]) -> Fraction:
+    if options.get("fps"):
+        return Fraction(options["fps"]).limit_denominator(1001)
+    return min(info.fps or STILL_FPS, MAX_FPS)
+
+
+def chunk(
+    source: Path, scenario: Path, plan: Plan, out: Path, browser: CaptureBrowser, encoder: str,
+    preset: str, on_progress: Progress,
+) -> dict[str, Any]:  # fmt: skip
+    """Draw the captions and lay them over the picture; returns the figures of the render."""
+    started_s = time.monotonic()
+    fps = Fraction(plan.fps)
+    with browser.open(json.loads(scenario.read_text()), plan.width, plan.height) as session:
+        box = session.box
+        frames = _counted(session.frames(0, plan.frames, fps), plan.frames, on_progress)
+        burn(source, out, info=plan.info, overlay=OverlaySpec(*box, fps), frames=frames, encoder=encoder,
+             preset=preset, size=(plan.width, plan.height), fps=fps, quality=plan.quality)  # fmt: skip
+        metrics = dict(session.metrics)
+    return {**metrics, "encoder": encoder, "wall_s": round(time.monotonic() - started_s, 2)}
+
+
+def _counted(frames: Iterator[memoryview], total: int, on_progress: Progress) -> Iterator[memoryview]:
+    for number, frame in enumerate(frames, 1):
+        yield frame
+        on_progress(number / total)
+
+
+def assemble(chunks: Sequence[Path], source: Path, plan: Plan, out: Path, limits: Limits) -> MediaInfo:
+    """Join the chunks with the source's sound, and prove that the result is what was promised."""
+    join(chunks, source, out, plan.info)
+    made = probe(out, limits)
+    frame_s = float(1 / Fraction(plan.fps))
+    if (made.width, made.height) != (plan.width, plan.height):
+        raise RenderProofFailed("The rendered video has the wrong size; requeue the job.",
+                                wanted=[plan.width, plan.height], made=[made.width, made.height])  # fmt: skip
+    if abs(made.duration_s - plan.duration_s) > 1.5 * frame_s:
+        raise RenderProofFailed("The rendered video has the wrong length; requeue the job.",
+                                wanted_s=plan.duration_s, made_s=made.duration_s)  # fmt: skip
+    return made

@@ -1,0 +1,74 @@
+"""Task bodies of the queue `media`: CPU work, so that no GPU ever waits for it."""
+
+from __future__ import annotations
+
+import json
+
+from ecg.config import settings
+from ecg.db import transaction
+from ecg.jobs.graphs import CHUNK
+from ecg.media.probe import Limits
+from ecg.models import Video
+from ecg.stages import analysis, render
+from ecg.tasks.step import step
+from ecg.tasks.work import Outcome, Work
+
+
+@step("ingest")
+def ingest(work: Work) -> Outcome:
+    """Probe the upload and extract its sound."""
+    audio = work.out("audio.wav")
+    info = analysis.ingest(work.source(), audio, Limits.from_settings(settings()), work.progress)
+    with transaction() as session:
+        session.get_one(Video, work.claim.video_id).media = info.to_json()
+    return Outcome({"audio.wav": audio}, info.to_json(), media_s=info.duration_s)
+
+
+@step("prosody")
+def prosody(work: Work) -> Outcome:
+    """Measure how everything sounds."""
+    tracks = work.out("prosody.npz")
+    analysis.prosody(work.input("ingest", "audio.wav"), tracks, work.progress)
+    return Outcome({"prosody.npz": tracks})
+
+
+@step("merge")
+def merge(work: Work) -> Outcome:
+    """Put words, speakers and measurements together."""
+    media = work.results("ingest")[0]
+    out, plot = work.out("analysis.json"), work.out("prosody.json")
+    transcript = analysis.merge(
+        work.input("transcribe", "recognized.json"), work.find("diarize", "turns.json"),
+        work.input("prosody", "prosody.npz"), out, plot,
+        duration_s=media["duration_s"], metadata={"language_asked": work.params.get("language")},
+    )  # fmt: skip
+    summary = {"words": len(transcript.words), "speakers": len(transcript.speakers),
+               "language": transcript.language, "engine": transcript.metadata.get("engine")}  # fmt: skip
+    return Outcome({"analysis.json": out, "prosody.json": plot}, summary, warnings=transcript.warnings)
+
+
+@step("prepare")
+def prepare(work: Work) -> Outcome:
+    """Settle what is drawn, and how many chunks it takes."""
+    key = work.params.get("scenario_key")
+    given = work.store.fetch(key, work.scratch) if key else None
+    transcript = work.input("merge", "analysis.json", job_id=work.params["analysis_job_id"])
+    scenario = work.out("scenario.json")
+    plan = render.prepare(work.source(), transcript, given, work.params, Limits.from_settings(settings()),
+                          settings().audio_background_size, scenario)  # fmt: skip
+    return Outcome({"scenario.json": scenario}, plan.to_json(), media_s=plan.duration_s,
+                   added=((CHUNK, CHUNK.weight, {}),), added_before="assemble")  # fmt: skip
+
+
+@step("assemble")
+def assemble(work: Work) -> Outcome:
+    """Join chunks and sound into the finished video."""
+    plan, video = render.Plan(**work.results("prepare")[0]), work.out("video.mp4")
+    made = render.assemble(work.inputs("chunk", "chunk.mp4"), work.source(), plan, video,
+                           Limits.from_settings(settings()))  # fmt: skip
+    metrics = {"chunks": work.results("chunk"), "width": made.width, "height": made.height,
+               "duration_s": made.duration_s, "size_bytes": made.size_bytes}  # fmt: skip
+    written = work.out("metrics.json")
+    written.write_text(json.dumps(metrics))
+    return Outcome({"video.mp4": video, "scenario.json": work.input("prepare", "scenario.json"),
+                    "metrics.json": written}, metrics)  # fmt: skip

@@ -1,0 +1,116 @@
+"""What a task body gets: its inputs as local files, a scratch folder, and a way to tell how far it is."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import redis
+from sqlalchemy import func, select
+
+from ecg import progress
+from ecg.db import transaction
+from ecg.errors import ProcessingError
+from ecg.jobs.attempts import Claim
+from ecg.jobs.graphs import StepSpec
+from ecg.models import Artifact, Job, Step, StepStatus, Video
+from ecg.storage import Store
+
+log = logging.getLogger(__name__)
+_TICK_S = 0.5
+
+
+@dataclass
+class Outcome:
+    """What a task body returns: files to keep (name → path), data for the row, steps to add."""
+
+    artifacts: Mapping[str, Path] = field(default_factory=dict)
+    result: Mapping[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    media_s: float | None = None
+    added: tuple[tuple[StepSpec, float, dict[str, Any]], ...] = ()
+    added_before: str = ""
+
+
+class Work:
+    """One claimed step, seen from its task body."""
+
+    def __init__(self, claim: Claim, store: Store, scratch: Path, ticks: redis.Redis) -> None:
+        self.claim, self.store, self.scratch = claim, store, scratch
+        self.params, self.step_params = claim.job_params, claim.step_params
+        self._ticks = ticks
+        self._last_tick_s = 0.0
+        with transaction() as session:
+            self._weight = session.get_one(Step, claim.step_id).weight
+            self._before = session.get_one(Job, claim.job_id).percent
+
+    def out(self, name: str) -> Path:
+        """Where to write a file of this step."""
+        return self.scratch / name
+
+    def source(self) -> Path:
+        """The uploaded file."""
+        with transaction() as session:
+            key = session.get_one(Video, self.claim.video_id).upload_key
+        return self.store.fetch(key, self.scratch)
+
+    def video(self) -> Video:
+        """The video's row."""
+        with transaction() as session:
+            return session.get_one(Video, self.claim.video_id)
+
+    def input(self, step: str, name: str, job_id: str | None = None) -> Path:
+        """A file that another step left; `ProcessingError` when there is none."""
+        path = self.find(step, name, job_id)
+        if path is None:
+            raise ProcessingError(f"The step {step} left no {name}; requeue the job that makes it.")
+        return path
+
+    def find(self, step: str, name: str, job_id: str | None = None) -> Path | None:
+        """A file that another step left, if it did."""
+        keys = self._keys(step, name, job_id)
+        return self.store.fetch(keys[0], self.scratch) if keys else None
+
+    def inputs(self, step: str, name: str) -> list[Path]:
+        """The files of all steps of a name, in the order of the steps."""
+        return [self.store.fetch(key, self.scratch) for key in self._keys(step, name, None)]
+
+    def results(self, step: str) -> list[Mapping[str, Any]]:
+        """What the steps of a name returned, in their order."""
+        query = select(Step.result).where(
+            Step.job_id == self.claim.job_id, Step.name == step, Step.status == StepStatus.DONE
+        )
+        with transaction() as session:
+            return [result or {} for result in session.scalars(query.order_by(Step.id))]
+
+    def _keys(self, step: str, name: str, job_id: str | None) -> list[str]:
+        query = (
+            select(Artifact.key)
+            .join(Step, Step.id == Artifact.step_id)
+            .where(Artifact.job_id == (job_id or self.claim.job_id), Step.name == step, Artifact.name == name)
+        )
+        with transaction() as session:
+            return list(session.scalars(query.order_by(Step.id)))
+
+    def progress(self, fraction: float) -> None:
+        """Tell how far this step is, 0..1. Losing a tick is no error, losing Redis is logged."""
+        moment = time.monotonic()
+        if moment - self._last_tick_s < _TICK_S:
+            return
+        self._last_tick_s = moment
+        try:
+            percent = self._finished() + self._weight * min(max(fraction, 0.0), 1.0)
+            progress.publish(self._ticks, self.claim.job_id, min(percent, 99.0), self.claim.name)
+        except redis.RedisError as error:
+            log.warning("progress of job %s not told: %s", self.claim.job_id, error)
+
+    def _finished(self) -> float:
+        """Percent of the job's steps that have ended: siblings may end while this one runs."""
+        query = select(func.coalesce(func.max(Job.percent), 0.0)).where(Job.id == self.claim.job_id)
+        with transaction() as session:
+            self._before = max(self._before, float(session.scalar(query) or 0.0))
+        return self._before

@@ -1,0 +1,11 @@
+"""Celery's clock: asks the upkeep worker to sweep. One per installation."""
+
+from ecg.config import settings
+from ecg.tasks import app
+from workers.logs import set_up_logs
+
+if __name__ == "__main__":
+    set_up_logs()
+    folder = settings().data_dir / "run"
+    folder.mkdir(parents=True, exist_ok=True)
+    app.start(["beat", "--schedule", str(folder / "beat-schedule"), "--pidfile=", "--loglevel=INFO"])

@@ -1,0 +1,58 @@
+"""A Celery worker that eats one queue. The four entries beside this file say which."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import socket
+
+import redis
+from celery.signals import heartbeat_sent, worker_process_init, worker_ready
+
+from ecg import progress
+from ecg.config import settings
+from ecg.jobs.graphs import Queue
+from workers.logs import set_up_logs
+
+log = logging.getLogger(__name__)
+#: How long a worker counts as present after its last heartbeat (one is sent every two seconds).
+PRESENT_S = 30
+
+
+def consume(queue: Queue) -> None:
+    """Work on a queue until SIGTERM: a short step may end, a long one is handed back."""
+    arguments = argparse.ArgumentParser(description=f"Works on the queue {queue}.")
+    arguments.add_argument("--gpu", help="the GPU this process is pinned to, as CUDA numbers it")
+    gpu = arguments.parse_args().gpu
+    if gpu is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpu
+    # SIGTERM means a soft shutdown: celeryconfig.worker_soft_shutdown_timeout, then hand back.
+    os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")
+    from ecg.tasks import app  # after REMAP_SIGTERM and the GPU are settled
+
+    set_up_logs()
+    name = f"{queue}-{'cpu' if gpu is None else f'gpu{gpu}'}-{os.getpid()}@{socket.gethostname()}"
+    _tell_presence(queue, name)
+    app.worker_main(["worker", "-Q", str(queue), "-n", name, "--loglevel=INFO",
+                     "--without-gossip", "--without-mingle"])  # fmt: skip
+
+
+@worker_process_init.connect
+def _set_up_logs_of_child(**_: object) -> None:
+    # The pool's process is spawned, not forked: it inherits no logging.
+    set_up_logs()
+
+
+def _tell_presence(queue: Queue, name: str) -> None:
+    """Keep a key alive in Redis for as long as the worker really consumes; `/ready` counts them."""
+    client = progress.connect(settings().progress_url)
+
+    def beat(**_: object) -> None:
+        try:
+            client.set(f"ecg:consumer:{queue}:{name}", "1", ex=PRESENT_S)
+        except redis.RedisError as error:
+            log.warning("presence of %s not told: %s", name, error)
+
+    heartbeat_sent.connect(beat, weak=False)
+    worker_ready.connect(beat, weak=False)
