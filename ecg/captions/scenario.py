@@ -9,6 +9,8 @@ Times are seconds from the start of the media. `json_schema` is the published sh
 also checks what a schema cannot say, and points at the value that is wrong.
 """
 
+# ruff: noqa: RUF009 - `holds` makes a dataclass field, not a shared default
+
 from __future__ import annotations
 
 from collections.abc import Mapping

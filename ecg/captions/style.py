@@ -3,6 +3,8 @@
 Lengths are shares of the picture where the name says so, else multiples of the normal text size (em).
 """
 
+# ruff: noqa: RUF009 - `holds` makes a dataclass field, not a shared default
+
 from __future__ import annotations
 
 import json
@@ -107,12 +109,14 @@ class Axis:
 @dataclass(frozen=True)
 class Animation:
     """What happens at a word's onset: it takes its colour in ``light_s`` and swells by the share ``pop``
-    and back in ``pop_s``, at its largest after the share ``pop_peak`` of that time."""
+    and back in ``pop_s``, at its largest after the share ``pop_peak`` of that time. A long word swells less:
+    by at most ``pop_reach`` em to each side, so that it stays in the box and off its neighbours."""
 
     light_s: float = holds(Number(0, 5))
     pop: float = holds(Number(0, 1))
     pop_s: float = holds(Number(0, 5))
     pop_peak: float = holds(Number(0.05, 0.95))
+    pop_reach: float = holds(_EM)
 
 
 @dataclass(frozen=True)

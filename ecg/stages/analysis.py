@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ecg.errors import InvalidMedia
 from ecg.media.audio import extract_audio
 from ecg.media.probe import Limits, MediaInfo, probe
@@ -15,9 +17,11 @@ from ecg.speech.engine import Recognized, SpeechEngine
 from ecg.speech.merge import merge as merge_speech
 from ecg.speech.prosody import Tracks, measure
 from ecg.speech.speakers import find_speakers
+from ecg.speech.waveform import HOP_S
 from ecg.transcript import Transcript, Turn
 
 Progress = Callable[[float], None]
+PLOT_HOP_S = 0.05
 
 
 def ingest(source: Path, audio: Path, limits: Limits, on_progress: Progress) -> MediaInfo:
@@ -70,8 +74,23 @@ def merge(
     heard = Recognized.from_json(json.loads(recognized.read_text()))
     transcript = merge_speech(heard, found, measured, duration_s, metadata)
     _write(out, transcript.to_json())
-    _write(plot, measured.plot())
+    _write(plot, plot_data(measured))
     return transcript
+
+
+def plot_data(tracks: Tracks) -> dict[str, Any]:
+    """Loudness and pitch every 50 ms, for drawing: ``{"hop_s", "loudness_db": […], "pitch_hz": […|null]}``."""
+    hop = round(PLOT_HOP_S / HOP_S)
+    groups = len(tracks.power) // hop
+    power = tracks.power[: groups * hop].reshape(groups, hop).mean(axis=1)
+    pitch = np.where(tracks.voiced, tracks.f0_hz, np.nan)[: groups * hop].reshape(groups, hop)
+    heard = np.isfinite(pitch)
+    middle = np.nanmedian(np.where(heard.any(axis=1, keepdims=True), pitch, 0.0), axis=1)
+    return {
+        "hop_s": PLOT_HOP_S,
+        "loudness_db": [round(float(db), 1) for db in 10 * np.log10(np.maximum(power, 1e-9))],
+        "pitch_hz": [round(float(hz), 1) if hz > 0 else None for hz in middle],
+    }
 
 
 def _write(path: Path, data: Mapping[str, Any]) -> None:

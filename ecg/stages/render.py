@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -16,7 +15,8 @@ from ecg.captions.composer import compose
 from ecg.captions.scenario import Scenario
 from ecg.captions.style import load_style
 from ecg.errors import RenderProofFailed
-from ecg.media.encode import OverlaySpec, burn, join
+from ecg.media.encode import burn, frame_span, join
+from ecg.media.picture import OverlaySpec, even_size
 from ecg.media.probe import Limits, MediaInfo, probe
 from ecg.transcript import Transcript
 
@@ -61,15 +61,15 @@ def prepare(
         scenario = compose(Transcript.from_json(json.loads(transcript.read_text())), style, width, height)
     out.write_text(json.dumps(scenario.to_json(), ensure_ascii=False))
     fps = _fps(info, options)
-    return Plan(width, height, str(fps), options["quality"], math.ceil(info.duration_s * fps),
-                info.duration_s, info.to_json())  # fmt: skip
+    _, frames = frame_span(fps, 0.0, info.duration_s)
+    return Plan(width, height, str(fps), options["quality"], frames, info.duration_s, info.to_json())
 
 
 def _size(info: MediaInfo, options: Mapping[str, Any], background: tuple[int, int]) -> tuple[int, int]:
     width, height = (info.width, info.height) if info.has_video else background
     if options.get("width") and options.get("height"):
         width, height = options["width"], options["height"]
-    return width + width % 2, height + height % 2  # yuv420p needs even sizes
+    return even_size(width, height)
 
 
 def _fps(info: MediaInfo, options: Mapping[str, Any]) -> Fraction:
@@ -87,17 +87,11 @@ def chunk(
     fps = Fraction(plan.fps)
     with browser.open(json.loads(scenario.read_text()), plan.width, plan.height) as session:
         box = session.box
-        frames = _counted(session.frames(0, plan.frames, fps), plan.frames, on_progress)
-        burn(source, out, info=plan.info, overlay=OverlaySpec(*box, fps), frames=frames, encoder=encoder,
-             preset=preset, size=(plan.width, plan.height), fps=fps, quality=plan.quality)  # fmt: skip
-        metrics = dict(session.metrics)
+        burn(source, out, info=plan.info, overlay=OverlaySpec(box.x, box.y, box.width, box.height, fps),
+             frames=session.frames(0, plan.frames, fps), encoder=encoder, preset=preset,
+             size=(plan.width, plan.height), fps=fps, quality=plan.quality, on_progress=on_progress)  # fmt: skip
+        metrics = asdict(session.metrics)
     return {**metrics, "encoder": encoder, "wall_s": round(time.monotonic() - started_s, 2)}
-
-
-def _counted(frames: Iterator[memoryview], total: int, on_progress: Progress) -> Iterator[memoryview]:
-    for number, frame in enumerate(frames, 1):
-        yield frame
-        on_progress(number / total)
 
 
 def assemble(chunks: Sequence[Path], source: Path, plan: Plan, out: Path, limits: Limits) -> MediaInfo:

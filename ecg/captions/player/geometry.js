@@ -1,0 +1,44 @@
+/** Rectangles as {left, top, right, bottom}, in CSS pixels of the picture. */
+
+/** The rectangle around all of `rects`; `null` around none. */
+export function around(rects) {
+  if (rects.length === 0) return null;
+  return {
+    left: Math.min(...rects.map((rect) => rect.left)),
+    top: Math.min(...rects.map((rect) => rect.top)),
+    right: Math.max(...rects.map((rect) => rect.right)),
+    bottom: Math.max(...rects.map((rect) => rect.bottom)),
+  };
+}
+
+/** `rect` with `by` more on every side. */
+export function grown(rect, by) {
+  return { left: rect.left - by, top: rect.top - by, right: rect.right + by, bottom: rect.bottom + by };
+}
+
+/** The smallest rectangle of whole pixels around `rect` inside a picture of `width` × `height`. */
+export function toPixels(rect, width, height) {
+  return {
+    left: Math.max(Math.floor(rect.left), 0),
+    top: Math.max(Math.floor(rect.top), 0),
+    right: Math.min(Math.ceil(rect.right), width),
+    bottom: Math.min(Math.ceil(rect.bottom), height),
+  };
+}
+
+/** The smallest box with even position and size around `rect` inside the picture; 2 × 2 for `null`. */
+export function evenBox(rect, width, height) {
+  const pixels = toPixels(rect ?? { left: 0, top: 0, right: 1, bottom: 1 }, width, height);
+  const x = Math.min(even(pixels.left), even(width) - 2);
+  const y = Math.min(even(pixels.top), even(height) - 2);
+  return {
+    x,
+    y,
+    width: Math.max(Math.min(even(pixels.right + 1), even(width)) - x, 2),
+    height: Math.max(Math.min(even(pixels.bottom + 1), even(height)) - y, 2),
+  };
+}
+
+function even(value) {
+  return value - (value % 2);
+}

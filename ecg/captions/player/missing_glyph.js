@@ -1,0 +1,22 @@
+/**
+ * A font of 524 bytes in which every character from U+0020 on is one blank glyph, ADVANCE_EM wide (one
+ * `cmap` group of format 13). Put last in a font stack, it gives away each character that no font
+ * before it has, where the browser would otherwise reach for whatever the system offers, or for a box.
+ */
+export const ADVANCE_EM = 8;
+
+const FONT =
+  "AAEAAAAKAIAAAwAgT1MvMiXeQfwAAACsAAAAYGNtYXAAIQBUAAABDAAAAChnbHlmAAAAAAAAATQAAAABaGVhZF8eQOUAAAE4" +
+  "AAAANmhoZWEDIh57AAABcAAAACRobXR4PoAAAAAAAZQAAAAIbG9jYQAAAAAAAAGcAAAABm1heHAAAwABAAABpAAAACBuYW1l" +
+  "APkI5gAAAcQAAAAmcG9zdAADAAAAAAHsAAAAIAAEH0ABkAAFAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" +
+  "AAAAAAAAAAAAAAAAAAAgICAgAEAAIP//AyD/OAAAAyAAyAAAAAAAAAAAAAAAAAAAACAAAAAAAAEAAwAKAAAADAANAAAAAAAc" +
+  "AAAAAAAAAAEAAAAgABD//wAAAAEAAAAAAAEAAAABAAAAAAAAXw889QALA+gAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAI" +
+  "AAIAAAAAAAAAAQAAAyD/OAAAH0AAAAAAAAAAAQAAAAAAAAAAAAAAAAAAAAIfQAAAH0AAAAAAAAAAAAAAAAEAAAACAAAAAAAA" +
+  "AAAAAQAAAAAAAAAAAAAAAAAAAAAAAAACAB4AAwABBAkAAQAIAAAAAwABBAkABAAIAAAATgBvAG4AZQAAAAMAAAAAAAAAAAAA" +
+  "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+
+/** The font as a FontFace called `family`, not yet loaded. */
+export function missingGlyphFace(family) {
+  const bytes = Uint8Array.from(atob(FONT), (char) => char.charCodeAt(0));
+  return new FontFace(family, bytes.buffer);
+}
