@@ -46,38 +46,54 @@ class Settings:
 
     # where things are
     data_dir: Path = _setting(
-        _default_data_dir(), lambda text: Path(text).expanduser().absolute(),
+        _default_data_dir(),
+        lambda text: Path(text).expanduser().absolute(),
         "Folder of the embedded Postgres and Redis, the local store, secrets and logs; private to its owner. "
-        "Default: `~/.ecg`, for root `/var/lib/ecg`.")
+        "Default: `~/.ecg`, for root `/var/lib/ecg`.",
+    )
     database_url: str = _setting(
-        "", str, "Postgres to use. Empty: the embedded one under the data folder.", "DATABASE_URL")
+        "", str, "Postgres to use. Empty: the embedded one under the data folder.", "DATABASE_URL"
+    )
     redis_url: str = _setting(
-        "", str, "Redis to use for the broker, progress and rate limits. Empty: the embedded one.", "REDIS_URL")
+        "", str, "Redis to use for broker, progress and rate limits. Empty: the embedded one.", "REDIS_URL"
+    )
     broker_url: str = _setting("", str, "Redis of the Celery broker alone. Empty: the same as REDIS_URL.")
     progress_url: str = _setting("", str, "Redis of live progress alone. Empty: the same as REDIS_URL.")
     store_dir: Path | None = _setting(
-        None, lambda text: Path(text).expanduser().absolute(),
-        "Folder of the local store. Empty: `store` under the data folder.")
+        None,
+        lambda text: Path(text).expanduser().absolute(),
+        "Folder of the local store. Empty: `store` under the data folder.",
+    )
     models_dir: Path | None = _setting(
-        None, lambda text: Path(text).expanduser().absolute(),
-        "Folder of speech models. Empty: `models` under the data folder.")
+        None,
+        lambda text: Path(text).expanduser().absolute(),
+        "Folder of speech models. Empty: `models` under the data folder.",
+    )
     fonts_dir: Path | None = _setting(
-        None, lambda text: Path(text).expanduser().absolute(),
-        "Folder into which `ecg setup` installs the caption fonts. Empty: `fonts` under the data folder.")
+        None,
+        lambda text: Path(text).expanduser().absolute(),
+        "Folder into which `ecg setup` installs the caption fonts. Empty: `fonts` under the data folder.",
+    )
     scratch_dir: Path | None = _setting(
-        None, lambda text: Path(text).expanduser().absolute(),
-        "Folder for the scratch files of running steps. Empty: `scratch` under the data folder.")
+        None,
+        lambda text: Path(text).expanduser().absolute(),
+        "Folder for the scratch files of running steps. Empty: `scratch` under the data folder.",
+    )
 
     # web
     host: str = _setting("127.0.0.1", str, "Address the web tier listens on.")
     port: int = _setting(8000, int, "Port of the web tier.")
     stream_port: int = _setting(8001, int, "Port of the event streams.")
     stream_url: str = _setting(
-        "", str, "Public base address of the event streams. Empty: same host, the port of the streams.")
+        "", str, "Public base address of the event streams. Empty: same host, the port of the streams."
+    )
     flower_port: int = _setting(5555, int, "Port of Flower, when it is started.")
-    flower_auth: str = _setting("", str, "`user:password` of Flower. Empty: made at the first start and kept.")
+    flower_auth: str = _setting(
+        "", str, "`user:password` of Flower. Empty: made at the first start and kept."
+    )
     secret_key: str = _setting(
-        "", str, "Key that signs tokens and links. Empty: made at the first start and kept in the data folder.")
+        "", str, "Key that signs tokens and links. Empty: made at the first start and kept."
+    )
     web_threads: int = _setting(8, int, "Threads of each web process.")
     web_processes: int = _setting(1, int, "Web processes.")
     access_token_s: int = _setting(900, int, "Seconds an access token is valid.")
@@ -86,33 +102,42 @@ class Settings:
 
     # limits on media
     max_upload_bytes: int = _setting(2 * 1024**3, int, "Largest upload, in bytes.")
-    max_duration_s: float = _setting(3 * 3600.0, float, "Longest media, in seconds of decoded sound or picture.")
+    max_duration_s: float = _setting(
+        3 * 3600.0, float, "Longest media, in seconds of decoded sound or picture."
+    )
     min_duration_s: float = _setting(0.5, float, "Shortest media, in seconds.")
     max_pixels: int = _setting(4096 * 2304, int, "Most pixels in a picture of the source.")
     max_fps: float = _setting(120.0, float, "Highest frame rate of the source.")
     max_streams: int = _setting(8, int, "Most streams in a source file.")
     tool_memory_bytes: int = _setting(
-        2 * 1024**3, int, "Address space of one ffprobe or ffmpeg that reads a source not yet trusted.")
+        2 * 1024**3, int, "Address space of one ffprobe or ffmpeg that reads a source not yet trusted."
+    )
 
     # the stack on one machine
     gpus: str = _setting(
-        "auto", str, "GPUs that `ecg up` starts one audio and one render worker for each: `auto`, `none`, or "
-        "numbers such as `0,1`.")
+        "auto",
+        str,
+        "GPUs that `ecg up` starts one audio and one render worker for each: `auto`, `none`, or "
+        "numbers such as `0,1`.",
+    )
 
     # speech
-    engine: str = _setting(
-        "auto", str, "Speech engine: `auto`, `whisperx`, `faster-whisper` or `offline`.")
-    whisper_model: str = _setting("base", str, "Model of the faster-whisper engine: `base`, `small` or a folder.")
+    engine: str = _setting("auto", str, "Speech engine: `auto`, `whisperx`, `faster-whisper` or `offline`.")
+    whisper_model: str = _setting(
+        "base", str, "Model of the faster-whisper engine: `base`, `small` or a folder."
+    )
 
     # rendering
     chromium: str = _setting("", str, "Path of Chromium's headless shell. Empty: the one the system has.")
     chromium_sandbox: bool = _setting(
-        True, _bool, "Run Chromium with its sandbox. Turn it off only where Chromium must run as root.")
+        True, _bool, "Run Chromium with its sandbox. Turn it off only where Chromium must run as root."
+    )
     capture: str = _setting("auto", str, "How frames leave Chromium: `auto`, `canvas` or `screenshot`.")
     encoder: str = _setting("auto", str, "Video encoder: `auto`, `h264_nvenc` or `libx264`.")
     x264_preset: str = _setting("veryfast", str, "Preset of libx264.")
     audio_background_size: tuple[int, int] = _setting(
-        (1280, 720), _size, "Size of the plain picture laid under media that has only sound, e.g. `1280x720`.")
+        (1280, 720), _size, "Size of the plain picture laid under media that has only sound."
+    )
 
     # the record of work
     lease_s: float = _setting(20.0, float, "Seconds a worker holds a step without renewing it.")
@@ -120,7 +145,8 @@ class Settings:
     reconcile_s: float = _setting(3.0, float, "Seconds between two passes of the reconciler.")
     dispatch_poll_s: float = _setting(1.0, float, "Longest the dispatcher sleeps without being woken.")
     republish_s: float = _setting(
-        30.0, float, "Seconds after which a published step that nobody claimed is published again.")
+        30.0, float, "Seconds after which a published step that nobody claimed is published again."
+    )
     dispatch_window: int = _setting(32, int, "Most steps per queue that are published and not yet claimed.")
     max_errors: int = _setting(3, int, "Errors after which a step fails for good.")
     max_losses: int = _setting(10, int, "Lost workers after which a step fails for good.")

@@ -1,25 +1,25 @@
 """What can go wrong, as types; each carries a code that the API, the CLI and the job rows all show.
 
-    EcgError
-    ├── BadRequest              BAD_REQUEST          400   the caller can mend it
-    │   ├── InvalidMedia        INVALID_MEDIA        422   not a video or audio we can work on
-    │   ├── InvalidScenario     INVALID_SCENARIO     422   a scenario or style that breaks its schema
-    │   └── LanguageUnsupported LANGUAGE_UNSUPPORTED 422   the engine at hand does not know the language
-    ├── Unauthorized            UNAUTHORIZED         401
-    ├── Forbidden               FORBIDDEN            403
-    ├── NotFound                NOT_FOUND            404
-    ├── Conflict                CONFLICT             409
-    ├── QuotaExceeded           QUOTA_EXCEEDED       429
-    ├── Cancelled               CANCELLED            409   someone asked for the job to stop
-    ├── LeaseLost               LEASE_LOST           409   another worker holds the step now; ours must stop
-    ├── ProcessingError         PROCESSING_ERROR     500   a stage failed for a reason of its own
-    │   ├── CommandFailed       PROCESSING_ERROR     500   a child process failed: argv, exit code, stderr tail
-    │   ├── RenderProofFailed   RENDER_PROOF_FAILED  500   the finished video does not show what it must
-    │   └── EngineUnavailable   ENGINE_UNAVAILABLE   503   the engine named is not installed or has no weights
-    ├── GpuMemoryError          GPU_MEMORY_ERROR     503   retryable
-    ├── TimeoutExceeded         TIMEOUT_ERROR        504   retryable: a step passed its deadline
-    ├── DownloadError           DOWNLOAD_ERROR       502   retryable: the store or a remote source did not answer
-    └── ServiceUnavailable      SERVICE_UNAVAILABLE  503   retryable: database, broker or browser is away
+EcgError
+├── BadRequest              BAD_REQUEST          400   the caller can mend it
+│   ├── InvalidMedia        INVALID_MEDIA        422   not a video or audio we can work on
+│   ├── InvalidScenario     INVALID_SCENARIO     422   a scenario or style that breaks its schema
+│   └── LanguageUnsupported LANGUAGE_UNSUPPORTED 422   the engine at hand does not know the language
+├── Unauthorized            UNAUTHORIZED         401
+├── Forbidden               FORBIDDEN            403
+├── NotFound                NOT_FOUND            404
+├── Conflict                CONFLICT             409
+├── QuotaExceeded           QUOTA_EXCEEDED       429
+├── Cancelled               CANCELLED            409   someone asked for the job to stop
+├── LeaseLost               LEASE_LOST           409   another worker holds the step now; ours must stop
+├── ProcessingError         PROCESSING_ERROR     500   a stage failed for a reason of its own
+│   ├── CommandFailed       PROCESSING_ERROR     500   a child process failed: argv, exit code, stderr tail
+│   ├── RenderProofFailed   RENDER_PROOF_FAILED  500   the finished video does not show what it must
+│   └── EngineUnavailable   ENGINE_UNAVAILABLE   503   the engine named is not installed or has no weights
+├── GpuMemoryError          GPU_MEMORY_ERROR     503   retryable
+├── TimeoutExceeded         TIMEOUT_ERROR        504   retryable: a step passed its deadline
+├── DownloadError           DOWNLOAD_ERROR       502   retryable: the store or a remote source did not answer
+└── ServiceUnavailable      SERVICE_UNAVAILABLE  503   retryable: database, broker or browser is away
 """
 
 from __future__ import annotations

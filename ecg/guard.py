@@ -26,23 +26,23 @@ class Guarded(subprocess.Popen):
     command's own, or 128 + the signal that ended it; 127 when it could not be started.
     """
 
+    _death_pipe: int
+
     def kill(self) -> None:
-        """End the command and all that descends from it, now."""
-        if not self._close_death_pipe():
-            super().kill()
+        """End the command and all that descends from it: at once, or after the grace it was given.
 
-    def wait(self, timeout: float | None = None) -> int:
-        code = super().wait(timeout)
-        self._close_death_pipe()
-        return code
-
-    def _close_death_pipe(self) -> bool:
+        Never kills the guard itself, so calling it twice is harmless.
+        """
         # pop is atomic: two threads that end the command at once must not close the number twice,
         # by then it may be another file.
         fd = self.__dict__.pop("_death_pipe", None)
         if fd is not None:
             os.close(fd)
-        return fd is not None
+
+    def wait(self, timeout: float | None = None) -> int:
+        code = super().wait(timeout)
+        self.kill()
+        return code
 
 
 def spawn(
@@ -56,12 +56,14 @@ def spawn(
     user: str | None = None,
     grace_s: float = 0.0,
     limits: Mapping[int, int] | None = None,
+    hold: Sequence[int] = (),
 ) -> Guarded:
     """Start ``argv`` under a guard.
 
     ``grace_s``: how long after the parent's death (or ``kill``) the command may take to end by
     SIGTERM before SIGKILL. ``user``: run the command as this user (only when started by root).
-    ``limits``: what the command may use, by ``resource.RLIMIT_*``.
+    ``limits``: what the command may use, by ``resource.RLIMIT_*``. ``hold``: file descriptors that stay
+    open until nothing descends from the guard any more; a lock among them is held for that long.
     """
     limit_list = ",".join(f"{number}={value}" for number, value in (limits or {}).items())
     read_fd, write_fd = os.pipe()
@@ -70,7 +72,7 @@ def spawn(
         process = Guarded(
             [*guard, *argv],
             stdin=stdin, stdout=stdout, stderr=stderr, env=env, cwd=cwd,
-            pass_fds=(read_fd,), start_new_session=True,
+            pass_fds=(read_fd, *hold), start_new_session=True,
         )  # fmt: skip
     except BaseException:
         os.close(write_fd)

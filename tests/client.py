@@ -31,7 +31,9 @@ class Client:
 
     @staticmethod
     def _checked(response: requests.Response) -> requests.Response:
-        assert response.ok, f"{response.request.method} {response.url}: {response.status_code} {response.text}"
+        assert response.ok, (
+            f"{response.request.method} {response.url}: {response.status_code} {response.text}"
+        )
         return response
 
     def upload(self, path: Path, filename: str | None = None) -> str:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -71,3 +75,52 @@ def database(services: dict[str, str], tmp_path: Path, monkeypatch: pytest.Monke
     db.engine().dispose()
     config.settings.cache_clear()
     db.engine.cache_clear()
+
+
+@dataclass(frozen=True)
+class LiveStack:
+    """All of ECG, as ``ecg up`` runs it. ``env``: the environment of other commands on its data folder."""
+
+    url: str
+    stream_url: str
+    database_url: str
+    redis_url: str
+    data_dir: Path
+    env: dict[str, str]
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[LiveStack]:
+    """A stack of its own for this test run, on free ports and a fresh data folder."""
+    with a_live_stack() as live:
+        yield live
+
+
+@contextmanager
+def a_live_stack(*arguments: str, **settings: str) -> Iterator[LiveStack]:
+    """Start ``ecg up`` in a fresh data folder, wait until it is ready, and stop it again."""
+    from ecg import guard
+    from ecg.stack import logs, ports, running
+
+    data_dir = Path(tempfile.mkdtemp(prefix="ecg-stack-", dir="/tmp"))
+    data_dir.chmod(0o711)
+    env = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "REDIS_URL"}}
+    env |= {"ECG_DATA_DIR": str(data_dir), "ECG_PORT": str(ports.free_port("127.0.0.1")),
+            "ECG_STREAM_PORT": str(ports.free_port("127.0.0.1")), **settings}  # fmt: skip
+    output = data_dir / "up.out"
+    with output.open("wb") as out:
+        process = guard.spawn([sys.executable, "-m", "ecg.cli", "up", *arguments], stdout=out, stderr=out,
+                              env=env, grace_s=30.0)  # fmt: skip
+    try:
+        while not ((found := running.find(data_dir)) and found.ready):
+            assert process.poll() is None, f"`ecg up` ended: {logs.tail(output)}"
+            time.sleep(0.1)
+        yield LiveStack(found.url, found.stream_url, found.database_url, found.redis_url, data_dir, env)
+    finally:
+        process.terminate()
+        try:
+            process.wait(45)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        shutil.rmtree(data_dir, ignore_errors=True)

@@ -148,7 +148,9 @@ def lose(session: Session, step_id: int, *, max_losses: int) -> None:
         # The first loss is most often a deploy or a dead machine: no need to wait.
         _again(session, step, 0.0 if step.losses == 1 else backoff_s(step.losses))
     else:
-        step.error = EcgError("The workers that took this step died every time.", losses=step.losses).to_dict()
+        step.error = EcgError(
+            "The workers that took this step died every time.", losses=step.losses
+        ).to_dict()
         step.error["code"] = "WORKER_LOST"
         _give_up(session, job, step)
 

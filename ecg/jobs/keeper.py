@@ -39,7 +39,10 @@ class LeaseKeeper:
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "ecg.jobs.keeper"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
+            [sys.executable, "-m", "ecg.jobs.keeper"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            bufsize=0,
         )
         self._held: tuple[int, int] | None = None
         self._pending = b""

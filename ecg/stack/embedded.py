@@ -10,12 +10,12 @@ from __future__ import annotations
 import importlib.util
 import os
 import pwd
-import secrets
 import shutil
-import socket
+import signal
+import stat
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -23,8 +23,9 @@ from pathlib import Path
 import psycopg2
 import redis
 
-from ecg import guard
+from ecg import guard, secrets
 from ecg.errors import ServiceUnavailable
+from ecg.stack import logs, ports
 
 _START_S = 30.0
 # The kernel refuses longer socket paths (sockaddr_un), and Postgres adds `/.s.PGSQL.5432.lock`.
@@ -39,10 +40,11 @@ class Service:
     process: guard.Guarded
     url: str
     log: Path
+    stop_signal: int = signal.SIGTERM
 
     def stop(self, timeout_s: float = 20.0) -> None:
         """End it in an orderly way; by force after the timeout."""
-        self.process.terminate()
+        self.process.send_signal(self.stop_signal)
         try:
             self.process.wait(timeout_s)
         except subprocess.TimeoutExpired:
@@ -62,8 +64,11 @@ def service_user() -> str | None:
     raise ServiceUnavailable("No unprivileged user exists to run Postgres as; run ECG as an ordinary user.")
 
 
-def start_postgres(folder: Path) -> Service:
-    """Postgres on a Unix socket inside a private folder; makes its data at the first start."""
+def start_postgres(folder: Path, hold: Sequence[int] = ()) -> Service:
+    """Postgres on a Unix socket inside a private folder; makes its data at the first start.
+
+    ``hold``: see `ecg.guard.spawn`.
+    """
     user = service_user()
     bin_dir = _reachable(postgres_bin_dir(), folder.parent / "bin" / "postgres", user)
     data, run = folder / "data", _socket_folder(folder / "run")
@@ -71,27 +76,29 @@ def start_postgres(folder: Path) -> Service:
         _private(path, user)
     if not (data / "PG_VERSION").exists():
         _initdb(bin_dir, data, user)
-    _drop_stale_lock(data)
+    _drop_stale_locks(data, run)
     log = folder / "postgres.log"
     argv = [
         str(bin_dir / "postgres"), "-D", str(data), "-k", str(run), "-c", "listen_addresses=",
         "-c", "max_connections=100", "-c", "shared_buffers=64MB", "-c", "fsync=on",
     ]  # fmt: skip
-    with log.open("ab") as out:
-        # SIGINT is Postgres's fast shutdown; the grace lets it write its last checkpoint.
-        process = guard.spawn(argv, stdout=out, stderr=out, user=user, grace_s=10.0, cwd=folder)
+    with logs.opened(log) as out:
+        # The grace lets it write its last checkpoint when we are killed.
+        process = guard.spawn(argv, stdout=out, stderr=out, user=user, grace_s=10.0, cwd=folder,
+                              hold=hold)  # fmt: skip
     admin = f"host={run} user=ecg dbname=postgres"
-    service = Service("postgres", process, f"postgresql://ecg@/ecg?host={run}", log)
+    # SIGINT is the fast shutdown; at SIGTERM Postgres would wait for every client to leave.
+    service = Service("postgres", process, f"postgresql://ecg@/ecg?host={run}", log, signal.SIGINT)
     _await(service, lambda: _ensure_database(admin))
     return service
 
 
-def start_redis(folder: Path) -> Service:
-    """Redis on a loopback port with a password and an append-only file."""
+def start_redis(folder: Path, port: int = 0, hold: Sequence[int] = ()) -> Service:
+    """Redis on a loopback port with a password and an append-only file; port 0 takes a free one."""
     user = service_user()
     binary = _reachable(redis_server().parent, folder.parent / "bin" / "redis", user) / redis_server().name
     _private(folder, user)
-    password, port = secrets.token_urlsafe(24), _free_port()
+    password, port = secrets.kept(folder / "password"), port or ports.free_port("127.0.0.1")
     config = folder / "redis.conf"
     config.write_text(
         f"bind 127.0.0.1\nport {port}\nrequirepass {password}\ndir {folder}\n"
@@ -100,9 +107,9 @@ def start_redis(folder: Path) -> Service:
     _give(config, user)
     config.chmod(0o600)
     log = folder / "redis.log"
-    with log.open("ab") as out:
+    with logs.opened(log) as out:
         process = guard.spawn([str(binary), str(config)], stdout=out, stderr=out, user=user, grace_s=5.0,
-                              cwd=folder)  # fmt: skip
+                              cwd=folder, hold=hold)  # fmt: skip
     service = Service("redis", process, f"redis://:{password}@127.0.0.1:{port}/0", log)
     _await(service, lambda: redis.Redis.from_url(service.url).ping())
     return service
@@ -151,10 +158,9 @@ def _reachable(bin_dir: Path, copy_to: Path, user: str | None) -> Path:
 
 
 def _can_enter(folder: Path, user: str) -> bool:
-    return subprocess.run(
-        ["setpriv", f"--reuid={user}", "--clear-groups", "test", "-x", str(folder)],  # noqa: S607
-        check=False,
-    ).returncode == 0  # fmt: skip
+    # By its path: once the guard is that user, it may be unable to read Python's own library.
+    test = shutil.which("test") or "/usr/bin/test"
+    return guard.spawn([test, "-x", str(folder)], user=user).wait() == 0
 
 
 def _socket_folder(wanted: Path) -> Path:
@@ -165,12 +171,23 @@ def _socket_folder(wanted: Path) -> Path:
 
 def _private(folder: Path, user: str | None) -> None:
     folder.mkdir(parents=True, exist_ok=True)
+    _refuse_foreign(folder, user)
     _give(folder, user)
     folder.chmod(0o700)
     if user and not _can_enter(folder, user):
         raise ServiceUnavailable(
             f"Root must not run Postgres, and {user} cannot enter {folder}: set ECG_DATA_DIR to a folder "
             "whose parents anyone may enter, such as /var/lib/ecg."
+        )
+
+
+def _refuse_foreign(folder: Path, user: str | None) -> None:
+    """The short socket folder lies in a place where anyone could have put something of that name first."""
+    found = folder.lstat()
+    owners = {os.geteuid(), pwd.getpwnam(user).pw_uid if user else os.geteuid()}
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid not in owners:
+        raise ServiceUnavailable(
+            f"{folder} belongs to somebody else: remove it, or set ECG_DATA_DIR elsewhere."
         )
 
 
@@ -194,14 +211,29 @@ def _initdb(bin_dir: Path, data: Path, user: str | None) -> None:
     made.rename(data)
 
 
-def _drop_stale_lock(data: Path) -> None:
-    """Remove the pid file of a Postgres that was killed: its number may belong to another program now."""
-    lock = data / "postmaster.pid"
-    if lock.exists():
-        pid = lock.read_text().split("\n", 1)[0].strip()
-        comm = Path(f"/proc/{pid}/comm")
-        if not comm.exists() or comm.read_text().strip() != "postgres":
-            lock.unlink()
+def _drop_stale_locks(data: Path, run: Path) -> None:
+    """Remove what a killed Postgres left: the process number in it may be a zombie's or another program's now.
+
+    Not while a process of it lives: two servers on one data folder destroy it.
+    """
+    deadline = time.monotonic() + _START_S
+    while _lives_in(data):
+        if time.monotonic() > deadline:
+            raise ServiceUnavailable(f"Another Postgres uses {data}; stop it first.")
+        time.sleep(0.1)
+    for lock in (data / "postmaster.pid", *run.glob(".s.PGSQL.*")):
+        lock.unlink(missing_ok=True)
+
+
+def _lives_in(data: Path) -> bool:
+    """Whether a Postgres process is there whose working folder is this one, as all of them keep it."""
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if (process / "comm").read_text() == "postgres\n" and (process / "cwd").readlink() == data.resolve():
+                return True
+        except OSError:
+            continue  # it has ended, or is somebody else's
+    return False
 
 
 def _ensure_database(admin_dsn: str) -> None:
@@ -229,8 +261,3 @@ def _await(service: Service, answer: Callable[[], object]) -> None:
                 raise ServiceUnavailable(f"{service.name} did not start: {error}\n{tail}") from error
             time.sleep(0.05)
 
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

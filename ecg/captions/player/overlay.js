@@ -24,7 +24,7 @@ class Overlay {
   constructor(video) {
     this.video = video;
     this.root = document.createElement("div");
-    this.root.style.cssText = "position: absolute; transform-origin: 0 0; pointer-events: none;";
+    this.root.style.cssText = "position: absolute; pointer-events: none;";
     video.after(this.root);
     this.player = null;
     this.generation = 0;
@@ -55,6 +55,7 @@ class Overlay {
     const { width, height } = this.scenario;
     const stage = document.createElement("div");
     stage.style.cssText = `position: absolute; left: 0; top: 0; width: ${width}px; height: ${height}px;`;
+    stage.style.transformOrigin = "0 0";
     stage.style.visibility = "hidden";
     this.root.append(stage);
     try {
@@ -106,16 +107,17 @@ class Overlay {
     this.player?.seek(t_s);
   }
 
-  /** Scale the root to where the video's picture is inside its element, bars left out. */
+  /**
+   * Scale the captions to where the video's picture is inside its element, bars left out. Only a stage
+   * that is laid out is scaled: the player measures in the pixels of the picture.
+   */
   #fit() {
     if (!this.scenario) return;
     const { video, root, scenario } = this;
     const { width, height } = scenario;
     const scale = Math.min(video.clientWidth / width, video.clientHeight / height);
-    root.style.width = `${width}px`;
-    root.style.height = `${height}px`;
     root.style.left = `${video.offsetLeft + video.clientLeft + (video.clientWidth - width * scale) / 2}px`;
     root.style.top = `${video.offsetTop + video.clientTop + (video.clientHeight - height * scale) / 2}px`;
-    root.style.transform = `scale(${scale})`;
+    if (this.stage) this.stage.style.transform = `scale(${scale})`;
   }
 }

@@ -1,0 +1,78 @@
+/**
+ * Two ways to show the captions so that their pixels can be taken: drawn into a canvas, which this
+ * page reads back itself, or plainly on a transparent page, of which a screenshot is taken.
+ *
+ * Boxes are `[x, y, width, height]` in whole pixels of the picture.
+ */
+
+export class CanvasPicture {
+  constructor(width, height) {
+    this.canvas = document.createElement("canvas");
+    this.canvas.setAttribute("layoutsubtree", "");
+    this.root = createRoot(width, height);
+    this.canvas.append(this.root);
+    document.body.append(this.canvas);
+    // Without the hint the canvas may live in the GPU process, and each read would wait for it.
+    this.context = this.canvas.getContext("2d", { willReadFrequently: true });
+    if (!this.context.drawElementImage || !this.canvas.requestPaint) {
+      throw new Error("This Chromium cannot draw HTML into a canvas.");
+    }
+  }
+
+  /** Keep pixels of this box only. */
+  crop({ x, y, width, height }) {
+    this.origin = [x, y];
+    this.canvas.width = width;
+    this.canvas.height = height;
+  }
+
+  /** Draw the captions as they are now; resolves to the pixels of the boxes, straight RGBA. */
+  async take(boxes) {
+    await new Promise((resolve, reject) => {
+      this.canvas.onpaint = () => {
+        try {
+          this.#draw();
+          resolve();
+        } catch (error) {
+          reject(error);
+        }
+      };
+      this.canvas.requestPaint();
+    });
+    const [left, top] = this.origin;
+    return boxes.map(([x, y, width, height]) => this.context.getImageData(x - left, y - top, width, height).data);
+  }
+
+  /**
+   * All of it, though only the boxes are read: Skia smooths the edges of a shape that a clip cuts in
+   * two a little otherwise, and then a frame's pixels would depend on the frames drawn before it.
+   */
+  #draw() {
+    const { context, origin: [left, top] } = this;
+    context.clearRect(0, 0, this.canvas.width, this.canvas.height);
+    context.drawElementImage(this.root, -left, -top);
+  }
+}
+
+export class ScreenPicture {
+  constructor(width, height) {
+    this.root = createRoot(width, height);
+    document.body.append(this.root);
+  }
+
+  crop() {}
+
+  /** Resolves when the page has been laid out and painted as it is now. No pixels: they are taken from outside. */
+  async take() {
+    await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+    return [];
+  }
+}
+
+function createRoot(width, height) {
+  const root = document.createElement("div");
+  root.className = "root";
+  root.style.width = `${width}px`;
+  root.style.height = `${height}px`;
+  return root;
+}

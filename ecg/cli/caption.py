@@ -1,0 +1,163 @@
+"""``ecg caption FILE``: through the REST API, as any client would, with bars to watch."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from ecg.cli.account import local_account, signed_in
+from ecg.cli.bars import Bars, Stage
+from ecg.cli.client import Account, Api, Refused
+from ecg.cli.here import a_stack
+from ecg.config import settings
+from ecg.errors import BadRequest, Cancelled, EcgError
+
+_INTERRUPTED = 130
+Params = dict[str, Any]
+
+
+@click.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path),
+              help="The video to write. Default: FILE with `.captioned.mp4`.")  # fmt: skip
+@click.option("--language", help="Language spoken, such as `en`. Default: found by the engine.")
+@click.option("--engine", help="Speech engine. Default: the best one on the server.")
+@click.option("--speakers", type=click.IntRange(1, 20), help="How many people speak. Default: found out.")
+@click.option("--style", help="Caption style. Default: `intention`.")
+@click.option("--strength", type=click.FloatRange(0, 2), help="How strongly the voice shows. Default: 1.")
+@click.option("--quality", type=click.IntRange(10, 100), help="Picture quality. Default: 80.")
+@click.option("--url", help="An ECG server. Default: the one of this machine, started if none runs.")
+@click.option("--serve", is_flag=True, help="Then leave ECG running and say how to sign in; Ctrl-C ends it.")
+@click.option("--email", envvar="ECG_EMAIL", help="Account on the server.", show_envvar=True)
+@click.option("--password", envvar="ECG_PASSWORD", help="Its password.", show_envvar=True)
+@click.pass_context
+def caption(
+    ctx: click.Context, file: Path, output: Path | None, url: str | None, email: str | None,
+    password: str | None, serve: bool, **options: Any,
+) -> None:  # fmt: skip
+    """Burn expressive captions into FILE."""
+    output = output or file.with_suffix(".captioned.mp4")
+    if not output.absolute().parent.is_dir():
+        raise BadRequest(f"There is no folder {output.absolute().parent} to write the video into.")
+    console = Console(highlight=False, soft_wrap=True)
+    try:
+        with _interruptible(), _server(url, email, password, console.print) as api:
+            Captioning(api, console).run(file, output, options)
+            if serve:
+                _serve(api, console)
+    except KeyboardInterrupt:
+        console.print("Stopped.")
+        ctx.exit(_INTERRUPTED)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """SIGTERM ends the command as Ctrl-C does: the job is cancelled, the stack stopped."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _server(
+    url: str | None, email: str | None, password: str | None, say: Callable[[str], None]
+) -> Iterator[Api]:
+    if bool(email) != bool(password):
+        raise BadRequest("An account takes both --email and --password.")
+    account = Account(email, password) if email and password else None
+    if url:
+        if account is None:
+            raise BadRequest("A server named by --url takes --email and --password.")
+        yield signed_in(url.rstrip("/"), account, make=False)
+        return
+    with a_stack(settings(), say) as stack:
+        yield signed_in(stack.url, account or local_account(settings().data_dir), make=account is None)
+
+
+def _serve(api: Api, console: Console) -> None:
+    account = api.account
+    for line in (f"The web page: {api.url}", f"Email: {account.email}", f"Password: {account.password}",
+                 "Ctrl-C stops everything."):  # fmt: skip
+        console.print(line, markup=False)
+    signal.pause()
+
+
+class Captioning:
+    """One file's way through the API."""
+
+    def __init__(self, api: Api, console: Console) -> None:
+        self._api, self._console = api, console
+
+    def run(self, file: Path, output: Path, options: Params) -> None:
+        """Upload, analyse, render, download; then say what was used. Raises what the job failed with."""
+        with Bars(self._console) as bars:
+            video = self._upload(file, bars.stage("Upload"))
+            analysis = self._work(bars.stage("Analysis"), f"/api/videos/{video}/analyze", "job_id",
+                                  _given(options, "language", "engine", "speakers"))  # fmt: skip
+            render = self._work(bars.stage("Render"), "/api/render/create", "jobId",
+                                {"videoId": video, **_given(options, "style", "strength"),
+                                 "options": _given(options, "quality")})  # fmt: skip
+            self._download(render["download_url"], output, bars.stage("Download"))
+        self._report(analysis, render, output)
+
+    def _upload(self, file: Path, stage: Stage) -> str:
+        size_bytes, sent = max(1, file.stat().st_size), 0
+
+        def count(block_bytes: int) -> None:
+            nonlocal sent
+            sent += block_bytes
+            stage.show(100 * sent / size_bytes)
+
+        return self._api.upload(file, count)
+
+    def _work(self, stage: Stage, path: str, id_field: str, body: Params) -> dict[str, Any]:
+        """Start a job and watch it to a good end; Ctrl-C cancels it."""
+        job_id = self._api.ask("POST", path, **body)[id_field]
+        try:
+            job = self._api.follow(job_id, lambda now: stage.show(now["progress"], now["message"]["en"]))
+        except KeyboardInterrupt:
+            self._cancel(job_id)
+            raise
+        if job["status"] == "cancelled":
+            raise Cancelled("The job was cancelled.")
+        if job["status"] == "failed":
+            raise Refused(job["error"]["code"], job["error"]["message"], 0)
+        return job
+
+    def _cancel(self, job_id: str) -> None:
+        try:
+            self._api.ask("POST", f"/api/jobs/{job_id}/cancel")
+        except EcgError as error:
+            self._console.print(f"Job {job_id} could not be cancelled: {error.message}", markup=False)
+
+    def _download(self, url: str, output: Path, stage: Stage) -> None:
+        for done, total in self._api.download(url, output):
+            stage.show(100 * done / max(1, total))
+
+    def _report(self, analysis: dict[str, Any], render: dict[str, Any], output: Path) -> None:
+        heard, drawn = _results(analysis, "transcribe"), _results(render, "chunk")
+        lines = [
+            f"Speech engine: {heard.get('engine')} ({heard.get('model')})",
+            f"Encoder: {drawn.get('encoder')}; frames captured by: {drawn.get('path')}",
+            *(f"Warning: {warning}" for warning in (*analysis["warnings"], *render["warnings"])),
+        ]
+        for line in lines:
+            self._console.print(line, markup=False)
+        print(output.absolute())  # alone on its line, never wrapped: scripts read it
+
+
+def _given(options: Params, *names: str) -> Params:
+    return {name: options[name] for name in names if options[name] is not None}
+
+
+def _results(job: dict[str, Any], step_name: str) -> dict[str, Any]:
+    found = [step["result"] for step in job["steps"] if step["name"] == step_name and step["result"]]
+    return found[0] if found else {}

@@ -1,0 +1,159 @@
+"""ECG's REST API as the command line uses it: what any other client could do as well."""
+
+from __future__ import annotations
+
+import mimetypes
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+from urllib.parse import urljoin
+
+import requests
+
+from ecg.errors import EcgError, ServiceUnavailable, Unauthorized
+
+Amount = Callable[[int], None]
+_TIMEOUT_S = (5, 60)
+_POLL_S = 0.4
+#: How long a server that has gone away is waited for while a job runs: a restart takes seconds.
+_PATIENCE_S = 60.0
+_BLOCK_BYTES = 1 << 20
+
+
+class Refused(EcgError):
+    """The server said no; ``code`` and ``message`` are its own."""
+
+    def __init__(self, code: str, message: str, status: int) -> None:
+        super().__init__(message, status=status)
+        self.code = code
+
+
+@dataclass(frozen=True)
+class Account:
+    """Who signs in."""
+
+    email: str
+    password: str
+
+
+class Api:
+    """One user's view of a server. Every call raises `Refused`, `Unauthorized` or `ServiceUnavailable`."""
+
+    def __init__(self, url: str, account: Account) -> None:
+        self.url, self.account = url, account
+        self._http = requests.Session()
+
+    def sign_in(self) -> None:
+        """Take a fresh access token."""
+        tokens = self._call("POST", "/api/auth/login", json={
+            "email": self.account.email, "password": self.account.password})  # fmt: skip
+        self._http.headers["Authorization"] = f"Bearer {tokens['access_token']}"
+
+    def sign_up(self) -> None:
+        """Make the account."""
+        self._call("POST", "/api/auth/signup", json={
+            "email": self.account.email, "password": self.account.password})  # fmt: skip
+
+    def ask(self, method: str, path: str, **body: Any) -> dict[str, Any]:
+        """One request; an access token that has run out is renewed by signing in again."""
+        json = body if method == "POST" else None
+        try:
+            return self._call(method, path, json=json)
+        except Unauthorized:
+            self.sign_in()
+            return self._call(method, path, json=json)
+
+    def upload(self, source: Path, on_bytes: Amount) -> str:
+        """Bring a file to the store; returns its video id. ``on_bytes`` gets each block's size."""
+        size_bytes = source.stat().st_size
+        kind = mimetypes.guess_type(source.name)[0] or "application/octet-stream"
+        begun = self.ask("POST", "/api/uploads", filename=source.name, size_bytes=size_bytes,
+                         content_type=kind)  # fmt: skip
+        link = begun["upload"]
+        with source.open("rb") as file:
+            self._send(link, _Measured(file, size_bytes, on_bytes))
+        self.ask("POST", f"/api/uploads/{begun['video_id']}/complete")
+        return begun["video_id"]
+
+    def _send(self, link: dict[str, Any], content: _Measured) -> None:
+        # Without the session: the store may be another host, which must not see our token.
+        try:
+            response = requests.request(link["method"], urljoin(self.url, link["url"]), data=content,
+                                        headers=link["headers"], timeout=(5, 600))  # fmt: skip
+        except requests.RequestException as error:
+            raise ServiceUnavailable(f"The upload broke off: {error}") from error
+        _raise_for(response)
+
+    def follow(self, job_id: str, on_change: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+        """Watch a job to its end; returns it as it ended, whichever way. ``on_change`` gets each state."""
+        away_since_s = None
+        while True:
+            try:
+                job = self.ask("GET", f"/api/jobs/{job_id}")
+                away_since_s = None
+            except ServiceUnavailable:
+                away_since_s = away_since_s or time.monotonic()
+                if time.monotonic() - away_since_s > _PATIENCE_S:
+                    raise
+            else:
+                on_change(job)
+                if job["status"] in {"done", "failed", "cancelled"}:
+                    return job
+            time.sleep(_POLL_S)
+
+    def download(self, url: str, to: Path) -> Iterator[tuple[int, int]]:
+        """Fetch a finished file, appearing only when whole; yields bytes so far and in all."""
+        draft = to.with_name(f".{to.name}.part")
+        try:
+            with requests.get(urljoin(self.url, url), stream=True, timeout=_TIMEOUT_S) as response:
+                _raise_for(response)
+                total = int(response.headers.get("Content-Length", 0))
+                with draft.open("wb") as out:
+                    for block in response.iter_content(_BLOCK_BYTES):
+                        out.write(block)
+                        yield out.tell(), total
+            draft.replace(to)
+        except requests.RequestException as error:
+            raise ServiceUnavailable(f"The download broke off: {error}") from error
+        finally:
+            draft.unlink(missing_ok=True)
+
+    def _call(self, method: str, path: str, json: dict[str, Any] | None) -> dict[str, Any]:
+        try:
+            response = self._http.request(method, self.url + path, json=json, timeout=_TIMEOUT_S)
+        except requests.RequestException as error:
+            raise ServiceUnavailable(f"{self.url} does not answer: {error}") from error
+        _raise_for(response)
+        return response.json()
+
+
+class _Measured:
+    """A file that tells how much of it has been read."""
+
+    def __init__(self, file: BinaryIO, size_bytes: int, on_bytes: Amount) -> None:
+        self._file, self._size_bytes, self._on_bytes = file, size_bytes, on_bytes
+
+    def __len__(self) -> int:
+        return self._size_bytes
+
+    def read(self, size: int = -1) -> bytes:
+        block = self._file.read(size)
+        self._on_bytes(len(block))
+        return block
+
+
+def _raise_for(response: requests.Response) -> None:
+    if response.ok:
+        return
+    try:
+        error = response.json()["error"]
+        code, message = error["code"], error["message"]
+    except (requests.JSONDecodeError, KeyError, TypeError):
+        code, message = "INTERNAL_ERROR", f"The server answered {response.status_code} {response.reason}."
+    if response.status_code == 401:
+        raise Unauthorized(message)
+    if response.status_code in (502, 503, 504):
+        raise ServiceUnavailable(message)
+    raise Refused(code, message, response.status_code)

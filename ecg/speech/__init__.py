@@ -1,0 +1,1 @@
+"""Sound in, transcript out: speech engines, speakers, prosody, and the merge of the three."""

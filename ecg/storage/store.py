@@ -1,0 +1,73 @@
+"""What every store can do, whatever it is made of.
+
+Files have keys such as ``uploads/{user}/{video}/source``: two or more plain names with slashes between.
+A file is there whole or not at all. Browsers never get keys to use but links: signed, for one file and
+one purpose, and soon expired.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from ecg.errors import BadRequest
+
+_KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,200}(/[A-Za-z0-9_-][A-Za-z0-9._-]{0,200}){1,10}")
+
+
+@dataclass(frozen=True)
+class Link:
+    """How a browser sends a file: the request to make, with these headers or form fields in it."""
+
+    url: str
+    method: str = "PUT"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
+class Store(Protocol):
+    """A place for files. What is not there raises `NotFound`; a full or absent place `DownloadError`."""
+
+    def put(self, key: str, path: Path) -> None:
+        """Keep a copy of a local file under the key, in place of what was there."""
+
+    def open(self, key: str) -> BinaryIO:
+        """The file, to be read from its start."""
+
+    def fetch(self, key: str, folder: Path) -> Path:
+        """A local path with the file's content, to be read only; it may lie outside ``folder``."""
+
+    def size(self, key: str) -> int:
+        """Size in bytes."""
+
+    def exists(self, key: str) -> bool:
+        """Whether there is a file of that key."""
+
+    def delete(self, key: str) -> None:
+        """Remove the file; a file that is not there is no error."""
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """Every key that begins with ``prefix``, in no order."""
+
+    def upload_link(
+        self, key: str, size_bytes: int, content_type: str, expires_s: int, *, exact: bool = True
+    ) -> Link:
+        """A link for sending a file of exactly ``size_bytes``, or, unless ``exact``, at most that."""
+
+    def download_link(
+        self, key: str, filename: str, expires_s: int, *, content_type: str = "", inline: bool = False
+    ) -> str:
+        """A link for reading the file, in parts if wished: saved as ``filename``, or shown ``inline``."""
+
+    def check(self) -> None:
+        """Raise `DownloadError` when files cannot be kept right now."""
+
+
+def checked_key(key: str) -> str:
+    """The key itself; `BadRequest` for one that no store takes: odd characters, ``..``, one name only."""
+    if not _KEY.fullmatch(key):
+        raise BadRequest("This is not a key of the store.", key=key[:300])
+    return key

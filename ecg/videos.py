@@ -1,0 +1,123 @@
+"""What users brought: their videos, and which analysis of a video counts."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from ecg.errors import Conflict, InvalidMedia, NotFound
+from ecg.jobs import lifecycle
+from ecg.models import ACTIVE_JOBS, Job, JobKind, JobStatus, Video, VideoStatus
+
+
+def begin_upload(
+    session: Session, *, user_id: str, filename: str, content_type: str, size_bytes: int | None
+) -> Video:
+    """A video whose file is still to come; ``size_bytes`` is ``None`` when it was not announced."""
+    video_id = str(uuid.uuid4())
+    video = Video(
+        id=video_id, user_id=user_id, status=VideoStatus.UPLOADING, filename=filename,
+        content_type=content_type, size_bytes=size_bytes, upload_key=f"uploads/{user_id}/{video_id}/source",
+    )  # fmt: skip
+    session.add(video)
+    return video
+
+
+def owned(session: Session, user_id: str, video_id: str) -> Video:
+    """The user's video; somebody else's is as unknown as one that never was."""
+    video = session.scalar(select(Video).where(Video.id == video_id, Video.user_id == user_id))
+    return _found(video)
+
+
+def by_upload_key(session: Session, user_id: str, key: str) -> Video:
+    """The user's video whose upload has this key."""
+    return _found(session.scalar(select(Video).where(Video.upload_key == key, Video.user_id == user_id)))
+
+
+def _found(video: Video | None) -> Video:
+    if video is None:
+        raise NotFound("You have no such video.")
+    return video
+
+
+def complete_upload(session: Session, user_id: str, video_id: str, stored_bytes: int | None) -> Video:
+    """Make a video usable once its file is in the store, whole. Completing it again changes nothing."""
+    video = owned(session, user_id, video_id)
+    if stored_bytes is None:
+        raise Conflict("The file has not arrived yet; send it to the upload link first.")
+    if video.size_bytes is not None and video.size_bytes != stored_bytes:
+        raise InvalidMedia(
+            "The file in the store is not of the size announced; upload it again.",
+            expected_bytes=video.size_bytes, received_bytes=stored_bytes,
+        )  # fmt: skip
+    video.size_bytes, video.status = stored_bytes, VideoStatus.READY
+    return video
+
+
+def page(session: Session, user_id: str, *, offset: int, limit: int) -> tuple[Sequence[Video], int]:
+    """A page of the user's videos, newest first, and how many there are."""
+    mine = select(Video).where(Video.user_id == user_id)
+    rows = session.scalars(mine.order_by(Video.created_at.desc(), Video.id).offset(offset).limit(limit)).all()
+    return rows, session.scalar(select(func.count()).select_from(mine.subquery())) or 0
+
+
+def jobs_of(session: Session, videos: Sequence[Video]) -> dict[str, list[Job]]:
+    """The jobs of each video, newest first."""
+    found: dict[str, list[Job]] = {video.id: [] for video in videos}
+    query = select(Job).where(Job.video_id.in_(found)).order_by(Job.created_at.desc(), Job.id)
+    for job in session.scalars(query):
+        found[job.video_id].append(job)
+    return found
+
+
+def analyze(
+    session: Session, video: Video, *, language: str | None, engine: str | None, speakers: int | None
+) -> Job:
+    """Ask for an analysis of a video that has arrived."""
+    if video.status != VideoStatus.READY:
+        raise Conflict("The upload is not complete; complete it before asking for an analysis.")
+    params = {"language": language, "engine": engine, "speakers": speakers}
+    return lifecycle.create(
+        session, user_id=video.user_id, video_id=video.id, kind=JobKind.ANALYSIS, params=params
+    )
+
+
+def done_analysis(session: Session, video: Video) -> Job:
+    """The newest finished analysis: the one that a video's result, captions and renders stem from.
+
+    Raises `Conflict`, which says why there is none yet.
+    """
+    mine = select(Job).where(Job.video_id == video.id, Job.kind == JobKind.ANALYSIS)
+    newest_first = mine.order_by(Job.created_at.desc(), Job.id)
+    done = session.scalars(newest_first.where(Job.status == JobStatus.DONE).limit(1)).one_or_none()
+    if done is None:
+        raise _no_analysis(session.scalars(newest_first.limit(1)).one_or_none())
+    return done
+
+
+def _no_analysis(newest: Job | None) -> Conflict:
+    if newest is None:
+        return Conflict("This video has not been analysed; ask for an analysis first.")
+    if newest.status in ACTIVE_JOBS:
+        return Conflict("The analysis is not finished; wait for it.", job_id=newest.id, status=newest.status,
+                        percent=newest.percent)  # fmt: skip
+    return Conflict(f"The analysis was {newest.status}; ask for another.", job_id=newest.id,
+                    status=newest.status, error=newest.error)  # fmt: skip
+
+
+def remove(session: Session, video: Video) -> list[str]:
+    """Forget a video and all its jobs; what runs for it is cancelled.
+
+    Returns the prefixes of its files in the store, to be deleted after the commit.
+    """
+    jobs = session.scalars(select(Job).where(Job.video_id == video.id)).all()
+    for job in jobs:
+        if job.status in ACTIVE_JOBS:
+            lifecycle.cancel(session, job.id)
+    session.flush()
+    session.delete(video)
+    shelves = [f"{shelf}/{job.id}/" for job in jobs for shelf in ("analyzed", "rendered", "temp")]
+    return [f"uploads/{video.user_id}/{video.id}/", *shelves]

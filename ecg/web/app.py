@@ -1,0 +1,93 @@
+"""The Flask app of the web tier."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask, Response, request
+from flask_openapi3 import Info, OpenAPI
+from pydantic import BaseModel
+
+import ecg
+from ecg.config import Settings
+from ecg.config import settings as settings_of_process
+from ecg.storage import LocalStore, store
+from ecg.web import (
+    auth,
+    headers,
+    jobs,
+    operations,
+    pages,
+    render,
+    store_links,
+    styles,
+    upload_video,
+    uploads,
+    videos,
+)
+from ecg.web.errors import refuse_body, register_errors
+from ecg.web.live import LiveProgress
+from ecg.web.replies import ErrorReply
+from ecg.web.tokens import init_tokens, require_user
+
+#: Largest JSON body: a custom scenario of a three-hour film fits in. Uploads do not pass through here.
+MAX_BODY_BYTES = 8 * 1024**2
+#: What may be asked for without signing in; every other view needs an access token.
+PUBLIC = frozenset({
+    "auth.signup", "auth.login", "auth.refresh", "auth.logout",
+    "styles.styles", "store_links.upload", "store_links.download", "jobs.events",
+    "operations.health", "operations.ready", "operations.config", "operations.openapi",
+    "operations.docs", "operations.docs_file",
+    "pages.index", "pages.player", "pages.fonts", "static",
+})  # fmt: skip
+
+
+class Api(OpenAPI):
+    """Flask with OpenAPI; views return reply models."""
+
+    def make_response(self, rv: Any) -> Response:
+        body, *rest = rv if isinstance(rv, tuple) else (rv,)
+        if isinstance(body, BaseModel):
+            body = self.json.response(body.model_dump(mode="json", by_alias=True))
+        return super().make_response((body, *rest) if rest else body)
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The whole web tier but the event streams."""
+    settings = settings or settings_of_process()
+    app = Api(
+        "ecg.web", static_folder="static", static_url_path="/static", doc_ui=False,
+        info=Info(title="ECG", version=ecg.__version__, description=_ABOUT),
+        security_schemes={"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+        validation_error_status=400, validation_error_model=ErrorReply,
+        validation_error_callback=refuse_body,
+    )  # fmt: skip
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.extensions["ecg.settings"] = settings
+    app.extensions["ecg.store"] = store(settings)
+    app.extensions["ecg.live"] = LiveProgress(settings.progress_url)
+    init_tokens(app, settings)
+    register_errors(app)
+    headers.init_headers(app)
+    app.before_request(_require_user_unless_public)
+    _register_blueprints(app)
+    return app
+
+
+_ABOUT = "Expressive captions: who speaks, when each word is spoken, and how it is said."
+
+
+def _require_user_unless_public() -> None:
+    # An address that does not exist has no endpoint, and gets its 404 without a token.
+    if request.endpoint and request.endpoint not in PUBLIC and request.method != "OPTIONS":
+        require_user()
+
+
+def _register_blueprints(app: OpenAPI) -> None:
+    for module in (auth, uploads, videos, jobs, render, styles, upload_video, operations):
+        app.register_api(module.bp)
+    # Links into another store lead there, not here.
+    if isinstance(app.extensions["ecg.store"], LocalStore):
+        app.register_api(store_links.bp)
+    app.register_blueprint(pages.bp)

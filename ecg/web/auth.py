@@ -1,0 +1,58 @@
+"""Signing up, in and out."""
+
+from __future__ import annotations
+
+from ecg import accounts
+from ecg.db import transaction
+from ecg.errors import Unauthorized
+from ecg.web.api import SIGNED_IN, blueprint, settings
+from ecg.web.replies import DoneReply, TokensReply, UserReply
+from ecg.web.requests import LoginBody, RefreshBody, SignUpBody
+from ecg.web.tokens import claims, family_of, issue, user_id
+
+bp = blueprint("auth", __name__, "Accounts and tokens", prefix="/api/auth", public=True)
+
+
+@bp.post("/signup", responses={201: TokensReply})
+def signup(body: SignUpBody) -> tuple[TokensReply, int]:
+    """Make an account and sign in."""
+    with transaction() as session:
+        user = accounts.sign_up(session, email=body.email, password=body.password, username=body.username)
+        sign_in = accounts.open_family(session, user, lifetime_s=settings().refresh_token_s)
+    return issue(sign_in), 201
+
+
+@bp.post("/login", responses={200: TokensReply})
+def login(body: LoginBody) -> TokensReply:
+    """Sign in."""
+    with transaction() as session:
+        user = accounts.sign_in(session, email=body.email, password=body.password)
+        sign_in = accounts.open_family(session, user, lifetime_s=settings().refresh_token_s)
+    return issue(sign_in)
+
+
+@bp.post("/refresh", responses={200: TokensReply})
+def refresh(body: RefreshBody) -> TokensReply:
+    """Exchange a refresh token for a new pair. Using one twice ends the whole sign-in."""
+    jti = claims(body.refresh_token, "refresh")["jti"]
+    with transaction() as session:
+        sign_in = accounts.rotate(session, jti, lifetime_s=settings().refresh_token_s)
+    if sign_in is None:
+        raise Unauthorized("This refresh token has been used or revoked; sign in again.")
+    return issue(sign_in)
+
+
+@bp.post("/logout", responses={200: DoneReply})
+def logout(body: RefreshBody) -> DoneReply:
+    """Sign out: no token of this sign-in counts any more."""
+    family = family_of(claims(body.refresh_token, "refresh"))
+    with transaction() as session:
+        accounts.close_family(session, family)
+    return DoneReply(status="signed out")
+
+
+@bp.get("/me", responses={200: UserReply}, security=SIGNED_IN)
+def me() -> UserReply:
+    """Who is signed in."""
+    with transaction() as session:
+        return UserReply.model_validate(accounts.user(session, user_id()))

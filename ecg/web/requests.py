@@ -1,0 +1,175 @@
+"""What clients send, checked. A field that is not listed here is refused."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
+
+from ecg.captions.style import DEFAULT_STYLE
+from ecg.models import JobKind, JobStatus
+
+
+def _printable(text: str) -> str:
+    # Postgres takes no NUL, UTF-8 no lone surrogate, and log lines no line breaks.
+    if any(unicodedata.category(letter) in {"Cc", "Cs"} for letter in text):
+        raise ValueError("must not hold control characters")
+    return text
+
+
+def plain_filename(text: str) -> str:
+    """The last part of a path, without control characters; never empty."""
+    name = text.replace("\\", "/").rpartition("/")[2]
+    shown = "".join(" " if unicodedata.category(letter) in {"Cc", "Cs"} else letter for letter in name)
+    return shown.strip(" .")[-200:] or "video"
+
+
+Line = Annotated[str, AfterValidator(_printable)]
+Filename = Annotated[str, Field(max_length=1000), AfterValidator(plain_filename)]
+Email = Annotated[Line, Field(max_length=254, pattern=r"^[^@\s]+@[^@\s]+$", examples=["ann@example.org"])]
+Password = Annotated[Line, Field(min_length=8, max_length=256)]
+Language = Annotated[Line, Field(max_length=16, pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]+)*$|^auto$")]
+ContentType = Annotated[
+    Line,
+    Field(max_length=100, pattern=r"^((video|audio)/[\w.+-]+|application/(octet-stream|ogg|mp4|mxf))$"),
+    BeforeValidator(lambda given: given or "application/octet-stream"),
+]
+Id = Annotated[str, BeforeValidator(str), Field(json_schema_extra={"format": "uuid"})]
+Strength = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Pixels = Annotated[int, Field(ge=16, le=16384)]
+
+
+class Body(BaseModel):
+    """Root of what is sent."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+
+class SignUpBody(Body):
+    email: Email
+    password: Password
+    username: Annotated[Line, Field(min_length=1, max_length=100)] | None = None
+
+
+class LoginBody(Body):
+    """``username`` may hold the e-mail address, for clients that send a login form."""
+
+    email: Email = Field(validation_alias=AliasChoices("email", "username"))
+    password: Line = Field(max_length=256)
+
+
+class RefreshBody(Body):
+    refresh_token: Line = Field(max_length=2000)
+
+
+class UploadBody(Body):
+    filename: Filename
+    size_bytes: int = Field(ge=1, description="The file's exact size; the link takes no other.")
+    content_type: ContentType = "application/octet-stream"
+
+
+class UrlBody(Body):
+    """The documented request for an upload link."""
+
+    filename: Filename
+    content_type: ContentType = Field("application/octet-stream", alias="content_type")
+    filetype: ContentType | None = Field(None, description="Another name of content_type.")
+    size_bytes: int | None = Field(None, ge=1)
+
+
+class AnalyzeBody(Body):
+    language: Language | None = Field(None, description="BCP 47, such as `en`; null or `auto`: detect.")
+    engine: Literal["auto", "whisperx", "faster-whisper", "offline"] | None = None
+    speakers: int | None = Field(None, ge=1, le=20, description="How many speak; null: find out.")
+
+
+class ProcessBody(Body):
+    """The documented request for an analysis: of an upload by its key or by the URL given with it."""
+
+    file_key: Line | None = Field(None, max_length=500, alias="fileKey")
+    video_url: Line | None = Field(None, max_length=2000)
+    language: Language | None = None
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> ProcessBody:
+        if not (self.file_key or self.video_url):
+            raise ValueError("fileKey or video_url is needed")
+        return self
+
+
+class RenderOptions(Body):
+    """Size and rate of the finished video; ``null`` keeps the source's."""
+
+    width: Pixels | None = None
+    height: Pixels | None = None
+    fps: float | None = Field(None, ge=1, le=120, allow_inf_nan=False)
+    quality: int = Field(80, ge=1, le=100)
+    format: Literal["mp4"] = "mp4"
+
+
+class RenderBody(Body):
+    """``scenario`` replaces ``style`` and ``strength``: the captions are then drawn exactly as sent."""
+
+    video_id: Id = Field(alias="videoId")
+    scenario: dict[str, Any] | None = None
+    style: Line = Field(DEFAULT_STYLE, max_length=100)
+    strength: Strength = 1.0
+    options: RenderOptions = Field(default_factory=lambda: RenderOptions.model_validate({}))
+
+
+class VideoPath(Body):
+    video_id: Id
+
+
+class JobPath(Body):
+    job_id: Id
+
+
+class FilePath(Body):
+    file_key: str
+
+
+class PageQuery(Body):
+    """``page`` counts from 1."""
+
+    page: int = Field(1, ge=1, le=100_000)
+    limit: int = Field(20, ge=1, le=100)
+
+    @property
+    def offset(self) -> int:
+        return (self.page - 1) * self.limit
+
+
+class JobsQuery(PageQuery):
+    status: JobStatus | None = None
+    kind: JobKind | None = None
+
+
+class ScenarioQuery(Body):
+    """``width`` and ``height``: the picture to break lines for; without them the video's own."""
+
+    style: Line = Field(DEFAULT_STYLE, max_length=100)
+    strength: Strength = 1.0
+    width: Pixels | None = None
+    height: Pixels | None = None
+
+
+class StorePath(Body):
+    key: str
+
+
+class StoreQuery(Body):
+    token: str = Field(max_length=4000)
+
+
+class DocsPath(Body):
+    filename: str

@@ -1,0 +1,62 @@
+/** The calls of the REST API that this page makes, each with the session's token. */
+import { ApiError, sendJson } from "./http.js";
+import { accessToken, renew } from "./session.js";
+
+/** What the server tells a page before anyone signs in: `stream_url`, `max_upload_bytes` … */
+export const getConfig = () => sendJson("GET", "/api/config");
+
+export const listVideos = (page, limit) => call("GET", `/api/videos?${query({ page, limit })}`);
+export const getVideo = (id) => call("GET", `/api/videos/${id}`);
+export const deleteVideo = (id) => call("DELETE", `/api/videos/${id}`);
+export const getResult = (id) => call("GET", `/api/videos/${id}/result`);
+export const getProsody = (id) => call("GET", `/api/videos/${id}/prosody`);
+export const listStyles = () => call("GET", "/api/styles");
+
+/** The scenario composed for a video. `choice`: `style`, `strength`, and a `width` and `height` if wanted. */
+export const getScenario = (id, choice, signal) =>
+  call("GET", `/api/videos/${id}/scenario?${query(choice)}`, { signal });
+
+/** What a file is gets found out by looking into it; its name's ending is no proof, so any may come. */
+export const createUpload = ({ name, size, type }) => call("POST", "/api/uploads", {
+  body: {
+    filename: name, size_bytes: size, content_type: /^(video|audio)\//.test(type) ? type : "application/octet-stream",
+  },
+});
+export const completeUpload = (videoId) => call("POST", `/api/uploads/${videoId}/complete`);
+
+/** Start an analysis; `language` null lets the engine detect it. Resolves to the job's id. */
+export async function analyse(videoId, language) {
+  const body = language ? { language } : {};
+  return (await call("POST", `/api/videos/${videoId}/analyze`, { body })).job_id;
+}
+
+/** Start a render of `{style, strength, options}`. Resolves to the job's id. */
+export async function render(videoId, choice) {
+  return (await call("POST", "/api/render/create", { body: { videoId, ...choice } })).jobId;
+}
+
+export const getJob = (id) => call("GET", `/api/jobs/${id}`);
+export const cancelJob = (id) => call("POST", `/api/jobs/${id}/cancel`);
+
+/** The address of a job's event stream for an EventSource, which can send no header. */
+export async function eventsAddress(streamUrl, jobId) {
+  const token = await accessToken();
+  return `${streamUrl}/api/jobs/${jobId}/events?${query({ access_token: token })}`;
+}
+
+async function call(method, path, options = {}) {
+  const token = await accessToken();
+  try {
+    return await sendJson(method, path, { ...options, token });
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.status !== 401) throw error;
+    const fresh = await renew(token);
+    if (!fresh) throw error;
+    return sendJson(method, path, { ...options, token: fresh });
+  }
+}
+
+function query(values) {
+  const known = Object.entries(values).filter(([, value]) => value !== null && value !== undefined);
+  return new URLSearchParams(known);
+}

@@ -1,0 +1,27 @@
+/** What went wrong, by which code, and what to do about it. */
+import { h } from "./dom.js";
+import { has, t } from "./i18n.js";
+import { icon } from "./icons.js";
+
+/** `error`: an ApiError, or the `{code, message}` of a failed job. `actions`: buttons that help. */
+export function errorPanel(error, actions = []) {
+  const { code = "INTERNAL_ERROR" } = error;
+  return h("section.error-panel", { role: "alert" },
+    h("div.error-mark", {}, icon("alert")),
+    h("div.error-words", {},
+      h("h2", {}, known(`error.title.${code}`) ?? t("error.title")),
+      h("p.error-sentence", {}, error.sentence ?? error.message),
+      h("p.error-do", {}, known(`error.do.${code}`) ?? t("error.do")),
+      h("p.error-code", {}, h("code", {}, code)),
+      actions.length > 0 && h("div.actions", {}, actions)));
+}
+
+/** The same in one line, for a place inside something else. */
+export function errorLine(error) {
+  return h("p.error-line", { role: "alert" }, icon("alert"),
+    h("span", {}, error.sentence ?? error.message, " ", h("code", {}, error.code ?? "INTERNAL_ERROR")));
+}
+
+function known(key) {
+  return has(key) ? t(key) : null;
+}

@@ -1,0 +1,96 @@
+"""The documented upload API: the same uploads and analyses under their older names."""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import urlsplit
+
+from ecg import history, videos
+from ecg.db import transaction
+from ecg.errors import NotFound
+from ecg.models import Job, JobKind, JobStatus
+from ecg.web import present, uploads
+from ecg.web.api import blueprint, live, settings, store
+from ecg.web.jobs import owned
+from ecg.web.replies import DownloadReply, ProcessesReply, ProcessStatusReply, StartedReply, UrlReply
+from ecg.web.requests import FilePath, JobPath, PageQuery, ProcessBody, UrlBody
+from ecg.web.tokens import user_id
+from ecg.web.videos import start_analysis
+
+bp = blueprint("upload_video", __name__, "The documented upload API", prefix="/api/upload-video")
+
+_STATUS = {
+    JobStatus.QUEUED: "processing", JobStatus.RUNNING: "processing", JobStatus.DONE: "completed",
+    JobStatus.FAILED: "failed", JobStatus.CANCELLED: "cancelled",
+}  # fmt: skip
+
+
+@bp.post("/generate-url", responses={200: UrlReply})
+def generate_url(body: UrlBody) -> UrlReply:
+    """Ask for a URL to PUT a file to."""
+    video, link = uploads.begin(body.filename, body.filetype or body.content_type, body.size_bytes)
+    return UrlReply(
+        video_id=video.id, upload_url=link.url, url=link.url, presigned_url=link.url,
+        video_url=f"/store/{video.upload_key}", file_key=video.upload_key, fileKey=video.upload_key,
+        expires_in=settings().link_s,
+    )  # fmt: skip
+
+
+@bp.post("/request-process", responses={202: StartedReply})
+def request_process(body: ProcessBody) -> tuple[StartedReply, int]:
+    """Ask for the analysis of a file that was sent."""
+    with transaction() as session:
+        video = videos.by_upload_key(session, user_id(), body.file_key or _key_in(body.video_url or ""))
+    return start_analysis(uploads.finish(video.id), body.language, engine=None, speakers=None), 202
+
+
+@bp.get("/status/<uuid:job_id>", responses={200: ProcessStatusReply})
+def status(path: JobPath) -> ProcessStatusReply:
+    """How an analysis is doing, and what it found."""
+    job = owned(path.job_id, JobKind.ANALYSIS)
+    return _status(job, _result(job))
+
+
+@bp.get("/jobs", responses={200: ProcessesReply})
+def jobs(query: PageQuery) -> ProcessesReply:
+    """Your analyses, newest first, without their results."""
+    with transaction() as session:
+        rows, total = history.page(session, user_id(), offset=query.offset, limit=query.limit,
+                                   kind=JobKind.ANALYSIS)  # fmt: skip
+    shown = [_status(job, None) for job in rows]
+    return ProcessesReply(jobs=shown, page=query.page, limit=query.limit, total=total)
+
+
+@bp.get("/download-url/<path:file_key>", responses={200: DownloadReply})
+def download_url(path: FilePath) -> DownloadReply:
+    """A link to a file of yours: an upload, or what a job left."""
+    with transaction() as session:
+        name = history.owned_key(session, user_id(), path.file_key)
+    link = store().download_link(path.file_key, name, settings().link_s)
+    return DownloadReply(download_url=link, expires_in=settings().link_s)
+
+
+def _key_in(video_url: str) -> str:
+    # Only a name is taken from the URL, and looked up among the caller's; nothing is fetched from it.
+    path = urlsplit(video_url).path
+    if not path.startswith("/store/"):
+        raise NotFound("video_url must be the one that generate-url gave.")
+    return path.removeprefix("/store/")
+
+
+def _status(job: Job, result: dict | None) -> ProcessStatusReply:
+    return ProcessStatusReply(
+        job_id=job.id, status=_STATUS[JobStatus(job.status)], progress=live().percents([job])[job.id],
+        message=present.message(job.milestone)["en"], result=result, error=job.error,
+    )  # fmt: skip
+
+
+def _result(job: Job) -> dict | None:
+    if job.status != JobStatus.DONE:
+        return None
+    with transaction() as session:
+        key = history.files_of(session, [job.id], "merge", "analysis.json").get(job.id)
+    if key is None:
+        return None
+    with store().open(key) as file:
+        return json.load(file)

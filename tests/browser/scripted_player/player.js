@@ -1,0 +1,68 @@
+/**
+ * A player whose behaviour is named by the scenario's language: for what the real one never does.
+ *
+ * x-clock      each frame is the time of day at which it was drawn, as colours
+ * x-hang       stops answering at its tenth frame
+ * x-stray      changes pixels outside its capture box
+ * x-reach-out  tries every way it knows to reach the address that is its first word
+ */
+export async function createPlayer(root, scenario) {
+  const block = document.createElement("div");
+  Object.assign(block.style, { position: "absolute", left: "0", top: "0", width: "16px", height: "16px" });
+  root.append(block);
+  const box = [0, 0, 16, 16];
+  let frame = 0;
+  const behaviours = {
+    "x-clock": () => {
+      const tenths = Math.floor(Date.now() / 100) % 65536;
+      block.style.background = `rgb(${tenths >> 8}, ${tenths & 255}, ${frame & 255})`;
+      return [box];
+    },
+    "x-hang": () => {
+      while (frame >= 10);
+      block.style.background = `rgb(${frame}, 0, 0)`;
+      return [box];
+    },
+    "x-stray": () => [box, [14, 14, 4, 4]],
+    "x-reach-out": () => [box],
+  };
+  if (scenario.language === "x-reach-out") await reachOut(scenario.cues[0].words[0].text);
+  return {
+    captureBox: { x: 0, y: 0, width: 16, height: 16 },
+    nextChange: (t_s) => t_s,
+    seek() {
+      frame += 1;
+      return { changed: true, boxes: behaviours[scenario.language]() };
+    },
+    destroy() {},
+  };
+}
+
+async function reachOut(address) {
+  const element = (name, attributes) => document.body.append(Object.assign(document.createElement(name), attributes));
+  const ways = [
+    () => fetch(`http://${address}/fetch`, { mode: "no-cors" }),
+    () => fetch(`http://localhost:${address.split(":")[1]}/by-name`, { mode: "no-cors" }),
+    () => navigator.sendBeacon(`http://${address}/beacon`),
+    () => new WebSocket(`ws://${address}/socket`),
+    () => new EventSource(`http://${address}/events`),
+    () => import(`http://${address}/module.js`),
+    () => navigator.serviceWorker.register(`http://${address}/worker.js`),
+    () => element("img", { src: `http://${address}/image` }),
+    () => element("script", { src: `http://${address}/script` }),
+    () => element("iframe", { src: `http://${address}/frame` }),
+    () => element("link", { rel: "stylesheet", href: `http://${address}/style` }),
+    () => element("link", { rel: "preconnect", href: `http://${address}/` }),
+    () => element("link", { rel: "prefetch", href: `http://${address}/prefetch` }),
+    () => element("object", { data: `http://${address}/object` }),
+    () => new FontFace("stolen", `url(http://${address}/font)`).load(),
+  ];
+  for (const way of ways) {
+    try {
+      Promise.resolve(way()).catch(() => {});
+    } catch {
+      // refused at once: as it should be
+    }
+  }
+  await new Promise((resolve) => setTimeout(resolve, 700));
+}

@@ -1,0 +1,268 @@
+"""What goes wrong says so within seconds, and the next scenario is captured all the same."""
+
+from __future__ import annotations
+
+import http.server
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ecg.browser.capture import CaptureBrowser
+from ecg.browser.chromium import find_chromium
+from ecg.config import settings
+from ecg.errors import BadRequest, InvalidScenario, ProcessingError, ServiceUnavailable
+from tests.browser.conftest import make_browser
+from tests.browser.scenarios import FPS, make_scenario, pictures
+
+
+def open_and_take(browser: CaptureBrowser, **scenario: object) -> list[np.ndarray]:
+    with browser.open(make_scenario(**scenario), 640, 360) as session:
+        return pictures(session, 0, 20)
+
+
+def descendants(pid: int) -> set[int]:
+    found = set()
+    for children in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in map(int, children.read_text().split()):
+            found |= {child} | descendants(child)
+    return found
+
+
+def process_with(argument: bytes, pids: set[int]) -> int:
+    """The one among them that was started with ``argument``, and is no shell script that hands it on."""
+    return next(pid for pid in pids if argument in (line := command_line(pid)) and b"/bin/" not in line)
+
+
+def command_line(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except FileNotFoundError:
+        return b""
+
+
+def chromium_of(pids: set[int]) -> int:
+    return process_with(b"--remote-debugging-pipe", pids)
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def wait_until_gone(pids: set[int], timeout_s: float) -> set[int]:
+    """Those still alive when the time is over."""
+    deadline = time.monotonic() + timeout_s
+    while (left := {pid for pid in pids if alive(pid)}) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return left
+
+
+def test_a_scenario_that_breaks_its_schema_is_refused_with_a_pointed_message(by_canvas):
+    scenario = make_scenario()
+    scenario["cues"][1]["words"][0]["end_s"] = 0
+    with pytest.raises(InvalidScenario, match=r"cues\[1\]\.words\[0\]\.end_s"):
+        by_canvas.open(scenario, 640, 360)
+
+
+def test_a_character_without_a_glyph_fails_the_capture(by_canvas):
+    with pytest.raises(ProcessingError, match="U\\+10FFFD"):
+        by_canvas.open(make_scenario(["what\U0010fffd"], cues=1), 640, 360)
+    assert open_and_take(by_canvas)
+
+
+def test_missing_fonts_fail_the_capture_and_name_the_remedy(tmp_path):
+    with (
+        make_browser(fonts_dir=tmp_path) as browser,
+        pytest.raises(ProcessingError, match="ecg setup"),
+    ):
+        browser.open(make_scenario(), 640, 360)
+
+
+def test_a_missing_player_fails_the_capture(tmp_path):
+    with make_browser(player_dir=tmp_path) as browser, pytest.raises(ProcessingError, match=r"player\.js"):
+        browser.open(make_scenario(), 640, 360)
+
+
+def test_pixels_changed_outside_the_box_fail_the_capture(scripted):
+    with (
+        scripted.open(make_scenario(language="x-stray"), 640, 360) as session,
+        pytest.raises(ProcessingError, match="outside its capture box"),
+    ):
+        pictures(session, 0, 10)
+
+
+def test_a_page_that_hangs_is_given_up_and_the_next_scenario_works(scripted):
+    begun = time.monotonic()
+    with (
+        scripted.open(make_scenario(language="x-hang"), 640, 360) as session,
+        pytest.raises(ServiceUnavailable, match="sent nothing for 3 s"),
+    ):
+        pictures(session, 0, 100)
+    assert time.monotonic() - begun < 12
+    assert open_and_take(scripted, language="x-clock")
+
+
+@pytest.mark.parametrize("capture", ["canvas", "screenshot"])
+def test_a_browser_killed_in_the_middle_is_replaced_for_the_next_scenario(capture):
+    before = descendants(os.getpid())
+    with make_browser(capture) as browser:
+        undisturbed = open_and_take(browser)
+        with browser.open(make_scenario(), 640, 360) as session:
+            frames = session.frames(0, 100000, FPS)
+            for _ in range(10):
+                next(frames)
+            os.kill(chromium_of(descendants(os.getpid()) - before), signal.SIGKILL)
+            begun = time.monotonic()
+            with pytest.raises(ServiceUnavailable):
+                for _ in frames:
+                    pass
+            assert time.monotonic() - begun < 5
+        again = open_and_take(browser)
+    assert all(np.array_equal(a, b) for a, b in zip(undisturbed, again, strict=True))
+
+
+def test_a_frozen_browser_is_ended_and_replaced():
+    before = descendants(os.getpid())
+    with make_browser("canvas", stall_s=3.0) as browser:
+        frozen = chromium_of(descendants(os.getpid()) - before)
+        os.kill(frozen, signal.SIGSTOP)
+        assert open_and_take(browser)
+        assert not wait_until_gone({frozen}, 2)
+
+
+def test_playwrights_driver_killed_between_two_scenarios_is_replaced():
+    before = descendants(os.getpid())
+    with make_browser("canvas") as browser:
+        started = descendants(os.getpid()) - before
+        os.kill(process_with(b"run-driver", started), signal.SIGKILL)
+        assert open_and_take(browser)
+        assert not wait_until_gone(started, 5)
+
+
+def test_chromium_is_started_afresh_after_its_share_of_scenarios():
+    before = descendants(os.getpid())
+    with make_browser("canvas", sessions_per_browser=2) as browser:
+        seen = set()
+        for _ in range(4):
+            assert open_and_take(browser)
+            seen.add(chromium_of(descendants(os.getpid()) - before))
+    assert len(seen) == 2
+
+
+def test_a_range_may_be_left_in_the_middle(by_canvas):
+    with by_canvas.open(make_scenario(), 640, 360) as session:
+        whole = pictures(session, 0, 60)
+        for taken in (1, 5, 40):
+            frames = session.frames(0, 10_000, FPS)
+            for _ in range(taken):
+                next(frames)
+            frames.close()
+            assert all(
+                np.array_equal(a, b) for a, b in zip(pictures(session, 20, 40), whole[20:], strict=True)
+            )
+
+
+def test_the_page_waits_for_a_slow_reader(scripted):
+    """Each frame shows when it was drawn: but for a few messages, that is after we asked for more."""
+    with scripted.open(make_scenario(language="x-clock"), 640, 360) as session:
+        frames = session.frames(0, 200, FPS)
+        next(frames)
+        time.sleep(1.5)
+        resumed = int(time.time() * 10)
+        drawn = [tenths(frame) for _, frame in zip(range(100), frames, strict=False)]
+    early = [moment for moment in drawn if (resumed - moment) % 65536 in range(2, 1000)]
+    assert 1 <= len(early) <= 16
+
+
+def tenths(frame: memoryview) -> int:
+    """The time of day that a frame of the clock shows, in tenths of a second, modulo 65536."""
+    return frame[0] << 8 | frame[1]
+
+
+def test_everything_ends_with_a_killed_process(tmp_path):
+    script = """
+import sys
+from tests.browser.conftest import make_browser
+from tests.browser.scenarios import FPS, make_scenario
+with make_browser("canvas") as browser, browser.open(make_scenario(), 1920, 1080) as session:
+    for number, frame in enumerate(session.frames(0, 10**6, FPS)):
+        if number == 50:
+            print("capturing", flush=True)
+"""
+    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "capturing\n"
+    started = descendants(process.pid)
+    assert len(started) >= 3
+    process.kill()
+    process.wait()
+    assert not wait_until_gone(started, 5)
+
+
+def chromium_without(flag: str, folder: Path) -> str:
+    """A Chromium that never heard of a flag."""
+    script = folder / "chromium-headless-shell"
+    script.write_text(
+        "#!/bin/bash\n"
+        f'for argument; do [[ $argument == "{flag}" ]] || kept+=("$argument"); done\n'
+        f'exec {find_chromium(settings().chromium)} "${{kept[@]}}"\n'
+    )
+    script.chmod(script.stat().st_mode | stat.S_IXUSR)
+    return str(script)
+
+
+def test_without_html_in_canvas_frames_are_taken_by_screenshot_and_the_metrics_say_so(tmp_path):
+    chromium = chromium_without("--enable-blink-features=CanvasDrawElement", tmp_path)
+    with make_browser("auto", chromium=chromium) as browser:
+        assert browser.path == "screenshot"
+        with browser.open(make_scenario(), 640, 360) as session:
+            assert any(picture.any() for picture in pictures(session, 0, 10))
+            assert session.metrics.path == "screenshot"
+
+
+def test_a_canvas_that_was_asked_for_and_does_not_work_is_an_error(tmp_path):
+    chromium = chromium_without("--enable-blink-features=CanvasDrawElement", tmp_path)
+    with pytest.raises(ProcessingError, match="ECG_CAPTURE"), make_browser("canvas", chromium=chromium):
+        pass
+
+
+def test_an_unknown_way_to_capture_or_a_missing_chromium_is_named():
+    with pytest.raises(BadRequest, match="webcodecs"):
+        make_browser("webcodecs")
+    with pytest.raises(ProcessingError, match="/no/such/chromium"):
+        make_browser(chromium="/no/such/chromium")
+
+
+def test_the_page_reaches_nothing_but_its_own_server(scripted):
+    reached = []
+
+    class Canary(http.server.BaseHTTPRequestHandler):
+        def handle(self) -> None:
+            reached.append(self.client_address)
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Canary) as canary:
+        threading.Thread(target=canary.serve_forever, daemon=True).start()
+        address = f"127.0.0.1:{canary.server_address[1]}"
+        with socket.create_connection(canary.server_address):
+            pass  # the canary does notice whoever comes
+        assert open_and_take(scripted, texts=[address], cues=1, language="x-reach-out")
+        canary.shutdown()
+    assert len(reached) == 1
+
+
+def test_chromium_is_told_no_secret_of_ours(monkeypatch):
+    monkeypatch.setenv("ECG_SECRET_KEY", "do-not-tell")
+    before = descendants(os.getpid())
+    with make_browser("canvas"):
+        chromium = chromium_of(descendants(os.getpid()) - before)
+        assert b"do-not-tell" not in Path(f"/proc/{chromium}/environ").read_bytes()

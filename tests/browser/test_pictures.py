@@ -1,0 +1,147 @@
+"""The frames are the captions: the same by every way, in every order, at every size."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, Route, sync_playwright
+
+from ecg.browser.capture import CaptureBrowser, CaptureSession
+from ecg.browser.chromium import find_chromium
+from ecg.captions import PLAYER_DIR
+from ecg.config import settings
+from tests.browser.scenarios import FPS, KOREAN, assert_same_picture, make_scenario, pictures, premultiplied
+
+SITE = "http://player.test"
+
+
+@pytest.fixture(scope="module")
+def page() -> Iterator[Page]:
+    """An ordinary page with the player in it, in a Chromium without any of our settings for capture."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=find_chromium(settings().chromium),
+            chromium_sandbox=settings().chromium_sandbox,
+            args=["--font-render-hinting=none"],
+        )
+        page = browser.new_page()
+        page.route(f"{SITE}/**", serve_player)
+        yield page
+        browser.close()
+
+
+def serve_player(route: Route) -> None:
+    path = route.request.url.removeprefix(f"{SITE}/")
+    if path == "":
+        route.fulfill(content_type="text/html", body="<!doctype html><style>body { margin: 0 }</style>")
+    elif path.startswith("player/fonts/"):
+        route.fulfill(path=settings().fonts_dir / "node_modules" / path.removeprefix("player/fonts/"))
+    else:
+        route.fulfill(path=PLAYER_DIR / Path(path).name)
+
+
+def photographs(
+    page: Page, scenario: dict, width: int, height: int, times_s: list[float]
+) -> list[np.ndarray]:
+    """What the player shows at these times, by `page.screenshot` over transparency: whole pictures."""
+    page.set_viewport_size({"width": width, "height": height})
+    page.goto(f"{SITE}/")
+    page.evaluate(
+        """async ({ scenario, width, height }) => {
+            const { createPlayer } = await import("/player/player.js");
+            const root = document.createElement("div");
+            root.style = "position: absolute; inset: 0";
+            document.body.append(root);
+            window.player = await createPlayer(root, scenario, { width, height });
+        }""",
+        {"scenario": scenario, "width": width, "height": height},
+    )
+    shots = []
+    for t_s in times_s:
+        page.evaluate("(t_s) => player.seek(t_s)", t_s)
+        shots.append(np.asarray(Image.open(io.BytesIO(page.screenshot(omit_background=True)))))
+    return shots
+
+
+def cropped(picture: np.ndarray, session: CaptureSession) -> np.ndarray:
+    box = session.box
+    return picture[box.y : box.y + box.height, box.x : box.x + box.width]
+
+
+@pytest.mark.parametrize("way", ["by_canvas", "by_screenshot"])
+@pytest.mark.parametrize("size", [(640, 360), (1920, 1080), (608, 1080)], ids=str)
+def test_a_frame_is_what_a_page_shows_at_that_time(way, size, page, request):
+    scenario = make_scenario()
+    frames = [3, 6, 8, 9, 27, 40, 68, 150]
+    with request.getfixturevalue(way).open(scenario, *size) as session:
+        taken = [pictures(session, n, 1)[0] for n in frames]
+        shots = photographs(page, scenario, *size, [float(n / FPS) for n in frames])
+    for picture, shot in zip(taken, shots, strict=True):
+        assert_same_picture(picture, cropped(shot, session))
+        outside = shot.copy()
+        cropped(outside, session)[:] = 0
+        assert not outside.any(), "a caption is outside the box"
+    assert any(picture.any() for picture in taken)
+
+
+def test_canvas_and_screenshots_give_the_same_pictures_all_the_way(by_canvas, by_screenshot):
+    scenario = make_scenario(cues=1)
+    with by_canvas.open(scenario, 640, 360) as one, by_screenshot.open(scenario, 640, 360) as other:
+        assert one.box == other.box
+        for picture, photograph in zip(pictures(one, 0, 60), pictures(other, 0, 60), strict=True):
+            assert_same_picture(picture, photograph)
+
+
+@pytest.mark.parametrize("way", ["by_canvas", "by_screenshot"])
+def test_a_frame_has_the_same_pixels_wherever_its_range_begins(way, request):
+    browser: CaptureBrowser = request.getfixturevalue(way)
+    scenario = make_scenario(cues=2)
+    count = 100 if way == "by_canvas" else 30
+    with browser.open(scenario, 1280, 720) as session:
+        whole = pictures(session, 0, count)
+        assert len(whole) == count
+    with browser.open(scenario, 1280, 720) as session:
+        for first in range(count - 10, -1, -9):
+            chunk = pictures(session, first, 10)
+            assert all(np.array_equal(a, b) for a, b in zip(chunk, whole[first : first + 10], strict=True))
+
+
+def test_frames_follow_the_frame_rate(by_canvas):
+    scenario = make_scenario(cues=1)
+    with by_canvas.open(scenario, 640, 360) as session:
+        at_25 = pictures(session, 0, 50, FPS)
+        at_50 = pictures(session, 0, 100, FPS * 2)
+    assert all(np.array_equal(a, b) for a, b in zip(at_25, at_50[::2], strict=True))
+
+
+def test_korean_is_drawn_from_the_first_frame_of_its_cue(by_canvas, page):
+    scenario = make_scenario(KOREAN, cues=1, language="ko", word_s=0.4)
+    with by_canvas.open(scenario, 640, 360) as session:
+        first = pictures(session, 5, 1)[0]
+    assert_same_picture(first, cropped(photographs(page, scenario, 640, 360, [0.2])[0], session))
+    assert (premultiplied(first)[..., 0] > 128).mean() > 0.02, "hardly any white text in the box"
+
+
+def test_still_frames_cost_nothing(by_canvas):
+    scenario = make_scenario(["Wait", "here"], cues=1, word_s=4.0)
+    with by_canvas.open(scenario, 640, 360) as session:
+        taken = pictures(session, 0, 250)
+    metrics = session.metrics
+    assert metrics.frames == len(taken) == 250
+    assert metrics.reused + metrics.drawn == 250
+    # Two words light up and pop for 0.3 s each, 8 frames; the box comes and goes.
+    assert metrics.drawn <= 22
+    assert metrics.bytes_moved < metrics.drawn * session.box.width * session.box.height * 4
+    assert metrics.path == session.path == "canvas"
+
+
+def test_a_scenario_without_cues_gives_empty_frames(by_canvas):
+    with by_canvas.open({**make_scenario(), "cues": []}, 640, 360) as session:
+        taken = pictures(session, 0, 1000)
+    assert len(taken) == 1000
+    assert not any(picture.any() for picture in taken)

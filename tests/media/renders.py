@@ -1,0 +1,61 @@
+"""Whole renders of small clips with made-up captions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ecg.media.encode import OverlaySpec, burn, even_size, join
+from ecg.media.probe import Limits, MediaInfo, probe
+
+YELLOW = (255, 212, 0)
+CLEAR = (0, 0, 0, 0)
+
+
+def caption(overlay: OverlaySpec, rgba: tuple[int, int, int, int]) -> memoryview:
+    """One caption frame of a single colour."""
+    return memoryview(np.full((overlay.height, overlay.width, 4), rgba, np.uint8))
+
+
+def forever(frame: memoryview) -> Iterator[memoryview]:
+    while True:
+        yield frame
+
+
+def box(fps: Fraction) -> OverlaySpec:
+    """A caption box in the right half of a 160×90 or larger picture."""
+    return OverlaySpec(x=90, y=20, width=60, height=40, fps=fps)
+
+
+def burn_all(
+    source: Path, out: Path, *, info: MediaInfo | None = None, rgba: tuple[int, int, int, int] = CLEAR,
+    frames: Iterable[memoryview] | None = None, **options: Any,
+) -> Path:  # fmt: skip
+    """`burn` with what the test does not care about filled in."""
+    info = info or probe(source, Limits())
+    fps = options.pop("fps", info.fps or Fraction(30))
+    overlay = options.pop("overlay", box(fps))
+    settings = {
+        "encoder": "libx264", "preset": "ultrafast", "quality": 90, "fps": fps,
+        "size": even_size(info.width or 320, info.height or 180), **options,
+    }  # fmt: skip
+    burn(
+        source, out, info=info, overlay=overlay, frames=frames or forever(caption(overlay, rgba)), **settings
+    )
+    return out
+
+
+def render(source: Path, out: Path, *, chunks: int = 1, **options: Any) -> Path:
+    """Burn in ``chunks`` equal parts and join them."""
+    info, parts = probe(source, Limits()), []
+    for number in range(chunks):
+        span = {"start_s": info.duration_s * number / chunks, "duration_s": info.duration_s / chunks}
+        parts.append(
+            burn_all(source, out.with_name(f"{out.stem}-{number}.mp4"), info=info, **span, **options)
+        )
+    join(parts, source, out, info)
+    return out

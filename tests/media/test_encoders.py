@@ -1,0 +1,49 @@
+"""The choice of an encoder is made by encoding, and one quality scale serves all of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from ecg.errors import BadRequest, EngineUnavailable
+from ecg.media import encoders
+from ecg.media.encode import pick_encoder
+
+
+def hardware_works() -> bool:
+    return pick_encoder("auto") == "h264_nvenc"
+
+
+def test_libx264_is_taken_as_asked():
+    assert pick_encoder("libx264") == "libx264"
+
+
+def test_without_a_hardware_encoder_auto_is_libx264_and_asking_for_hardware_is_refused():
+    if hardware_works():
+        pytest.skip("this machine has NVENC")
+    assert pick_encoder("auto") == "libx264"
+    with pytest.raises(EngineUnavailable, match="h264_nvenc does not work on this machine") as failure:
+        pick_encoder("h264_nvenc")
+    assert "h264_nvenc" in failure.value.details["argv"]
+
+
+def test_with_a_hardware_encoder_it_is_taken():
+    if not hardware_works():
+        pytest.skip("this machine has no NVENC")
+    assert pick_encoder("h264_nvenc") == "h264_nvenc"
+
+
+def test_an_encoder_nobody_knows_is_refused():
+    with pytest.raises(BadRequest, match="no encoder 'h266'"):
+        pick_encoder("h266")
+
+
+@pytest.mark.parametrize(("quality", "crf"), [(100, 14), (75, 23), (50, 32), (10, 46)])
+def test_quality_is_a_rate_factor(quality: int, crf: int):
+    assert encoders.options("libx264", quality, "veryfast")["crf"] == crf
+    assert encoders.options("h264_nvenc", quality, "veryfast")["cq"] == crf
+
+
+@pytest.mark.parametrize("quality", [9, 101, -1])
+def test_quality_out_of_range_is_refused(quality: int):
+    with pytest.raises(BadRequest, match="use 10 to 100"):
+        encoders.options("libx264", quality, "veryfast")
