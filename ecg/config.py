@@ -100,6 +100,9 @@ class Settings:
     refresh_token_s: int = _setting(30 * 86400, int, "Seconds a refresh token is valid.")
     link_s: int = _setting(900, int, "Seconds a signed upload or download link is valid.")
 
+    worker_queue: str = _setting(
+        "", str, "Queue whose tasks this process loads; every worker entry sets it for itself. Empty: all.")
+
     # limits on media
     max_upload_bytes: int = _setting(2 * 1024**3, int, "Largest upload, in bytes.")
     max_duration_s: float = _setting(

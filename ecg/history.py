@@ -50,7 +50,7 @@ def filenames(session: Session, jobs: Sequence[Job]) -> dict[str, str]:
     """The name of each job's video, by the video's id."""
     ids = {job.video_id for job in jobs}
     rows = session.execute(select(Video.id, Video.filename).where(Video.id.in_(ids)))
-    return dict(rows.tuples().all())
+    return {row.id: row.filename for row in rows}
 
 
 def files_of(session: Session, job_ids: Sequence[str], step: str, name: str) -> dict[str, str]:
@@ -61,7 +61,7 @@ def files_of(session: Session, job_ids: Sequence[str], step: str, name: str) -> 
         .where(Artifact.job_id.in_(job_ids), Artifact.name == name)
         .where(Step.name == step, Step.status == StepStatus.DONE)
     )
-    return dict(session.execute(query).tuples().all())
+    return {row.job_id: row.key for row in session.execute(query)}
 
 
 def owned_key(session: Session, user_id: str, key: str) -> str:

@@ -216,3 +216,41 @@ class Transcript:
             tuple(Speaker.from_json(k, v) for k, v in data.get("speakers", {}).items()),
             data["language"], data["duration"], data.get("metadata", {}), tuple(data.get("warnings", ())),
         )  # fmt: skip
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of `Transcript.to_json`: the published form of an analysis."""
+    number, text = {"type": "number"}, {"type": "string"}
+    maybe, time = {"type": ["number", "null"]}, {"type": "number", "minimum": 0}
+    share = {"type": ["number", "null"], "minimum": 0, "maximum": 1}
+    mfcc = {"type": ["array", "null"], "items": number, "minItems": 13, "maxItems": 13}
+    features = _object({**dict.fromkeys(_FEATURE_KEYS, maybe), "voiced_share": share, "mfcc": mfcc})
+    maybe_features = {"anyOf": [features, {"type": "null"}]}
+    word = _object({
+        "word": {"type": "string", "minLength": 1}, "start": time, "end": time, "confidence": share,
+        "acoustic_features": maybe_features,
+    })  # fmt: skip
+    segment = _object({
+        "start": time, "end": time, "text": text,
+        "speaker": _object({"speaker_id": {"type": ["string", "null"]}, "confidence": share}),
+        "words": {"type": "array", "items": word, "minItems": 1}, "acoustic_features": maybe_features,
+    })  # fmt: skip
+    baseline = _object({"median": maybe, "spread": maybe})
+    speaker = _object({
+        "total_duration": time, "segment_count": {"type": "integer", "minimum": 1},
+        "volume_db": baseline, "pitch_hz": baseline,
+    })  # fmt: skip
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "ECG analysis"} | _object({
+        "version": {"const": VERSION}, "segments": {"type": "array", "items": segment},
+        "speakers": {"type": "object", "additionalProperties": speaker}, "text": text,
+        "language": text, "duration": time, "metadata": {"type": "object"},
+        "warnings": {"type": "array", "items": text},
+    })  # fmt: skip
+
+
+def _object(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """An object with exactly these properties."""
+    return {
+        "type": "object", "properties": dict(properties), "required": list(properties),
+        "additionalProperties": False,
+    }  # fmt: skip

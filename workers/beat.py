@@ -2,7 +2,7 @@
 
 from ecg.config import settings
 from ecg.tasks import app
-from workers.logs import set_up_logs
+from ecg.logs import set_up_logs
 
 if __name__ == "__main__":
     set_up_logs()

@@ -8,12 +8,11 @@ import os
 import socket
 
 import redis
-from celery.signals import heartbeat_sent, worker_process_init, worker_ready
+from celery.signals import heartbeat_sent, worker_ready
 
 from ecg import progress
 from ecg.config import settings
 from ecg.jobs.graphs import Queue
-from workers.logs import set_up_logs
 
 log = logging.getLogger(__name__)
 #: How long a worker counts as present after its last heartbeat (one is sent every two seconds).
@@ -29,19 +28,13 @@ def consume(queue: Queue) -> None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     # SIGTERM means a soft shutdown: celeryconfig.worker_soft_shutdown_timeout, then hand back.
     os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")
-    from ecg.tasks import app  # after REMAP_SIGTERM and the GPU are settled
+    os.environ["ECG_WORKER_QUEUE"] = str(queue)
+    from ecg.tasks import app  # after the lines above: they are read at its import
 
-    set_up_logs()
     name = f"{queue}-{'cpu' if gpu is None else f'gpu{gpu}'}-{os.getpid()}@{socket.gethostname()}"
     _tell_presence(queue, name)
     app.worker_main(["worker", "-Q", str(queue), "-n", name, "--loglevel=INFO",
                      "--without-gossip", "--without-mingle"])  # fmt: skip
-
-
-@worker_process_init.connect
-def _set_up_logs_of_child(**_: object) -> None:
-    # The pool's process is spawned, not forked: it inherits no logging.
-    set_up_logs()
 
 
 def _tell_presence(queue: Queue, name: str) -> None:

@@ -24,7 +24,7 @@ from ecg.errors import ServiceUnavailable
 from ecg.jobs import dispatch, reconcile
 from ecg.jobs.graphs import Queue
 from ecg.tasks import app
-from workers.logs import set_up_logs
+from ecg.logs import set_up_logs
 
 log = logging.getLogger(__name__)
 STEP_QUEUES = tuple(queue for queue in Queue if queue is not Queue.UPKEEP)

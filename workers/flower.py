@@ -4,7 +4,7 @@ import os
 import secrets
 
 from ecg.config import settings
-from workers.logs import set_up_logs
+from ecg.logs import set_up_logs
 
 
 def password() -> str:

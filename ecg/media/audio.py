@@ -37,8 +37,8 @@ def extract_audio(
     file_bytes = int((limits.max_duration_s + 2) * _BYTES_PER_S) + _WAV_HEADER_BYTES
     try:
         runner.run(
-            _graph(path, out_wav, header.start_s, limits), timeout_s=timeout_s, usage=limits.usage(timeout_s, file_bytes),
-            on_progress=on_progress, duration_s=expected_s,
+            _graph(path, out_wav, header.start_s, limits), timeout_s=timeout_s,
+            usage=limits.usage(timeout_s, file_bytes), on_progress=on_progress, duration_s=expected_s,
         )  # fmt: skip
     except CommandFailed as error:
         raise source.unreadable(error) from error

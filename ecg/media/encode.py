@@ -96,9 +96,11 @@ def burn_command(
         base = picture.plain(size, fps, background)
     captions = picture.captions(overlay, info)
     blended = ffmpeg.filter([base, captions], "overlay", x=overlay.x, y=overlay.y, format="yuv420")
+    ticks = picture.timescale(fps)
     return blended.output(
         source.url(out), format="mp4", vframes=count, fps_mode="passthrough",
-        video_track_timescale=picture.timescale(fps), **encoders.options(encoder, quality, preset),
+        video_track_timescale=ticks, movie_timescale=ticks,
+        **encoders.options(encoder, quality, preset, picture.is_full_range(info)),
     ).compile()  # fmt: skip
 
 
@@ -168,7 +170,8 @@ def _join_graph(listing: Path, path: Path, out: Path, info: MediaInfo, fps: Frac
 def _sound(path: Path, suffix: str, info: MediaInfo, fps: Fraction) -> tuple[Any, dict[str, str]]:
     """The source's sound, moved by as much as its picture was, and how to put it into the container."""
     moved_s = info.start_s + picture.phase_s(info, fps)
-    sound = picture.open_source(path, info, itsoffset=f"{-moved_s:.6f}")["a:0"]
+    # A microsecond off: an offset of exactly minus the start ffmpeg takes for its own, and "corrects" it.
+    sound = picture.open_source(path, info, itsoffset=f"{1e-6 - moved_s:.6f}")["a:0"]
     holds, otherwise = _SOUND[suffix]
     if info.acodec in holds:
         return sound, {"acodec": "copy"}

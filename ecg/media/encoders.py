@@ -48,17 +48,19 @@ def _hardware_problem() -> EcgError | None:
     return None
 
 
-def options(encoder: str, quality: int, x264_preset: str) -> dict[str, Any]:
+def options(encoder: str, quality: int, x264_preset: str, full_range: bool = False) -> dict[str, Any]:
     """ffmpeg's output options for an encoder. ``quality`` 10..100 is a constant rate factor in disguise:
 
-    100 → 14 (no loss to be seen), 75 → 23 (x264's own default), 50 → 32, 10 → 46.
+    100 → 14 (no loss to be seen), 75 → 23 (x264's own default), 50 → 32, 10 → 46. ``full_range``: the
+    picture uses all of 0..255; libx264 keeps that, for the others it is converted.
     """
     if not 10 <= quality <= 100:
         raise BadRequest(f"Quality {quality} is out of range; use 10 to 100.")
     crf = round(_BEST_CRF + (100 - quality) * _CRF_PER_QUALITY)
     common = {"vcodec": encoder, "pix_fmt": "yuv420p"}
     if encoder == SOFTWARE:
-        return {**common, "preset": x264_preset, "crf": crf}
+        pix_fmt = "yuvj420p" if full_range else "yuv420p"
+        return {**common, "preset": x264_preset, "crf": crf, "pix_fmt": pix_fmt}
     if encoder == HARDWARE:
         return {**common, "preset": "p4", "rc": "vbr", "cq": crf, "b:v": 0, "profile:v": "high"}
     if encoder == WEBM:

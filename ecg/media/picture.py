@@ -52,7 +52,7 @@ def even_size(width: int, height: int) -> tuple[int, int]:
 
 
 def timescale(fps: Fraction) -> int:
-    """Ticks per second in which every frame time is a whole number."""
+    """Ticks per second in which every frame time is a whole number, so that parts join without a seam."""
     return fps.numerator if fps.numerator >= 1000 else fps.numerator * 1000
 
 
@@ -95,7 +95,7 @@ def captions(overlay: OverlaySpec, info: MediaInfo) -> Any:
         "pipe:0", format="rawvideo", pix_fmt="rgba", video_size=(overlay.width, overlay.height),
         framerate=str(overlay.fps), protocol_whitelist="pipe",
     )  # fmt: skip
-    out_range = "pc" if _is_full_range(info) else "tv"
+    out_range = "pc" if is_full_range(info) else "tv"
     yuv = frames["v:0"].filter("scale", out_color_matrix=_matrix_of(info), out_range=out_range)
     return yuv.filter("format", "yuva420p")
 
@@ -116,7 +116,7 @@ def _matrix_of(info: MediaInfo) -> str:
     return matrix(info.color, info.width or 0, info.height or 0)
 
 
-def _is_full_range(info: MediaInfo) -> bool:
+def is_full_range(info: MediaInfo) -> bool:
     """Whether the picture uses all of 0..255 rather than 16..235."""
     return info.has_video and not _is_rgb(info) and info.color.range == "pc"
 

@@ -184,7 +184,8 @@ def _info(header: Header, times: timeline.Timeline, size_bytes: int, limits: Lim
     sound = header.audio or {}
     common: dict[str, Any] = {
         "duration_s": times.duration_s, "has_video": bool(header.video), "has_audio": bool(header.audio),
-        "size_bytes": size_bytes, "container": header.container, "start_s": header.start_s, "acodec": sound.get("codec_name"),
+        "size_bytes": size_bytes, "container": header.container, "start_s": header.start_s,
+        "acodec": sound.get("codec_name"),
         "sample_rate": int(sound["sample_rate"]) if "sample_rate" in sound else None,
         "channels": sound.get("channels"),
     }  # fmt: skip

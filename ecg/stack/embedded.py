@@ -212,7 +212,7 @@ def _initdb(bin_dir: Path, data: Path, user: str | None) -> None:
 
 
 def _drop_stale_locks(data: Path, run: Path) -> None:
-    """Remove what a killed Postgres left: the process number in it may be a zombie's or another program's now.
+    """Remove what a killed Postgres left: the process it names may be a zombie or another program now.
 
     Not while a process of it lives: two servers on one data folder destroy it.
     """
@@ -227,9 +227,10 @@ def _drop_stale_locks(data: Path, run: Path) -> None:
 
 def _lives_in(data: Path) -> bool:
     """Whether a Postgres process is there whose working folder is this one, as all of them keep it."""
+    folder = data.resolve()
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            if (process / "comm").read_text() == "postgres\n" and (process / "cwd").readlink() == data.resolve():
+            if (process / "comm").read_text() == "postgres\n" and (process / "cwd").readlink() == folder:
                 return True
         except OSError:
             continue  # it has ended, or is somebody else's

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+import uuid
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -26,6 +27,13 @@ def _printable(text: str) -> str:
     return text
 
 
+def _uuid_text(given: object) -> str:
+    try:
+        return str(uuid.UUID(str(given)))
+    except ValueError:
+        raise ValueError("must be an id such as 3f0e7f6c-0f3a-4a57-9d5c-2f1d6f3b8a10") from None
+
+
 def plain_filename(text: str) -> str:
     """The last part of a path, without control characters; never empty."""
     name = text.replace("\\", "/").rpartition("/")[2]
@@ -43,7 +51,7 @@ ContentType = Annotated[
     Field(max_length=100, pattern=r"^((video|audio)/[\w.+-]+|application/(octet-stream|ogg|mp4|mxf))$"),
     BeforeValidator(lambda given: given or "application/octet-stream"),
 ]
-Id = Annotated[str, BeforeValidator(str), Field(json_schema_extra={"format": "uuid"})]
+Id = Annotated[str, BeforeValidator(_uuid_text), Field(json_schema_extra={"format": "uuid"})]
 Strength = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Pixels = Annotated[int, Field(ge=16, le=16384)]
 

@@ -21,8 +21,8 @@ def upload(path: StorePath, query: StoreQuery) -> tuple[StoredReply, int]:
     grant = _store().signer.read(query.token, "upload", path.key)
     if (request.content_length or 0) > grant.size_bytes:
         raise RequestEntityTooLarge(f"The upload has more than the {grant.size_bytes} bytes announced.")
-    # The limit for JSON bodies does not hold here; the stream goes to disk and is counted on the way.
-    request.max_content_length = None
+    # The limit for JSON bodies does not hold here: the stream goes to disk and is counted on the way.
+    request.max_content_length = grant.size_bytes + 1
     _store().receive(grant.key, request.stream, grant.size_bytes, exact=grant.exact)
     return StoredReply(size_bytes=_store().size(grant.key)), 201
 

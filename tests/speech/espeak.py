@@ -44,7 +44,7 @@ def _library() -> tuple[ctypes.CDLL, int]:
 def speak(
     text: str, wav: Path, *, voice: str = "en-gb", words_per_minute: int = 150, pause_s: float = 0.5
 ) -> list[tuple[str, float]]:
-    """Write ``text`` as 16 kHz mono WAV, ``pause_s`` before and after it; its words with their starts in s."""
+    """Write ``text`` as 16 kHz mono WAV, ``pause_s`` before and after it; its words with their starts (s)."""
     library, rate = _library()
     sound: list[np.ndarray] = []
     words: list[tuple[str, float]] = []

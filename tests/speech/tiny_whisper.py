@@ -22,7 +22,7 @@ def make_tiny_whisper(folder: Path) -> Path:
     """Write ``model.bin``, ``config.json``, the vocabulary and ``tokenizer.json`` into ``folder``."""
     from faster_whisper.tokenizer import _LANGUAGE_CODES
 
-    languages = list(_LANGUAGE_CODES)[:99]
+    languages = sorted(_LANGUAGE_CODES, key=lambda code: code != "en")
     special = [
         "<|endoftext|>", "<|startoftranscript|>", *(f"<|{code}|>" for code in languages), "<|translate|>",
         "<|transcribe|>", "<|startoflm|>", "<|startofprev|>", "<|nospeech|>", "<|notimestamps|>",
@@ -42,9 +42,12 @@ def make_tiny_whisper(folder: Path) -> Path:
 
 
 def _words() -> list[str]:
-    """The 256 bytes and as many whole words as the real vocabulary has; Ġ is its sign for a space."""
+    """The 256 bytes and as many whole words as the real vocabulary has; Ġ is its sign for a space.
+
+    The last one is empty, as it is there: by that CTranslate2 knows a multilingual model.
+    """
     letters = sorted(tokenizers.pre_tokenizers.ByteLevel.alphabet())
-    return letters + [f"Ġword{index}" for index in range(len(letters), _TEXT_TOKENS)]
+    return letters + [f"Ġword{index}" for index in range(len(letters), _TEXT_TOKENS - 1)] + [""]
 
 
 def _write_tokenizer(folder: Path, words: list[str], special: list[str]) -> None:
@@ -88,5 +91,6 @@ def _random_model(vocabulary: int, rng: np.random.Generator) -> WhisperSpec:
         attend(layer.attention, _WIDTH, 2 * _WIDTH, _WIDTH)
     spec.decoder.embeddings.weight = rng.normal(0, 0.1, (vocabulary, _WIDTH)).astype(np.float32)
     fill(spec.decoder.projection, vocabulary, _WIDTH)
-    spec.decoder.projection.bias[[*_FAVOURED_WORDS, _TEXT_TOKENS]] = _FAVOUR
+    spec.decoder.projection.bias[_FAVOURED_WORDS] = _FAVOUR
+    spec.decoder.projection.bias[_TEXT_TOKENS] = _FAVOUR + 1
     return spec

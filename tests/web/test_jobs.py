@@ -99,7 +99,7 @@ def test_an_estimate_is_given_once_there_is_something_to_go_by(ann: Person) -> N
     started = ann.post("/api/render/create", videoId=video_id).json
     assert started["estimatedTime"] is None
     work_off(started["jobId"])
-    assert 0 < ann.post("/api/render/create", videoId=video_id).json["estimatedTime"] < 60
+    assert 0 <= ann.post("/api/render/create", videoId=video_id).json["estimatedTime"] < 60
 
 
 def test_a_scenario_of_ones_own_is_kept_for_the_render(ann: Person) -> None:
@@ -123,12 +123,12 @@ def test_a_render_status_is_not_that_of_an_analysis(ann: Person) -> None:
 @pytest.mark.parametrize(("body", "field"), [
     ({"style": "no such"}, "style"), ({"strength": 1.5}, "strength"), ({"options": {"quality": 0}}, "quality"),
     ({"options": {"format": "exe"}}, "format"), ({"options": {"fps": 1e9}}, "fps"), ({"plan": "pro"}, "plan"),
-    ({"options": {"preset": "x"}}, "preset"), ({"videoId": "x; DROP TABLE"}, "You have no such video"),
+    ({"options": {"preset": "x"}}, "preset"), ({"videoId": "x; DROP TABLE"}, "videoId"),
 ])  # fmt: skip
 def test_a_bad_render_request_names_what_is_wrong(ann: Person, body: dict, field: str) -> None:
     video_id, _ = ann.analysed_video()
     answer = ann.post("/api/render/create", **{"videoId": video_id, **body})
-    assert answer.status_code in {400, 404}
+    assert answer.status_code == 400
     assert field in answer.json["error"]["message"]
 
 

@@ -84,7 +84,7 @@ def test_a_file_of_another_size_than_announced_is_refused(ann: Person, content: 
 
 def test_a_body_without_a_length_is_counted_on_the_way(ann: Person) -> None:
     link = ask(ann).json["upload"]["url"]
-    for content, status in ((b"far more than seven bytes", 400), (b"a video", 201)):
+    for content, status in ((b"far more than seven bytes", 413), (b"a video", 201)):
         answer = ann.client.put(link, input_stream=io.BytesIO(content),
                                 environ_overrides={"wsgi.input_terminated": True})  # fmt: skip
         assert answer.status_code == status
@@ -151,7 +151,6 @@ def test_a_preview_link_does_not_write(ann: Person) -> None:
     ("two\r\nX-Evil: 1\nlines.mp4", "two  X-Evil: 1 lines.mp4"),
     ("한국어 강연 🎤.mp4", "한국어 강연 🎤.mp4"),
     ("a\u0000b.mp4", "a b.mp4"),
-    ("half \ud83c.mp4", "half  .mp4"),
     ("   ", "video"),
     ("x" * 500 + ".mp4", "x" * 196 + ".mp4"),
 ])  # fmt: skip

@@ -3,15 +3,12 @@
  *
  * It is told what to do over its WebSocket; see `ecg/browser/capture.py` for the other end.
  */
-import { around, inside, joined } from "./boxes.js";
+import { inside, joined } from "./boxes.js";
 import { CanvasPicture, ScreenPicture } from "./picture.js";
 import { Sink } from "./sink.js";
 
 const query = new URLSearchParams(location.search);
-const onCanvas = query.get("path") === "canvas";
-const Picture = onCanvas ? CanvasPicture : ScreenPicture;
-// A screenshot takes one clip, whatever its size.
-const toTake = onCanvas ? joined : (boxes) => [around(boxes)];
+const Picture = query.get("path") === "canvas" ? CanvasPicture : ScreenPicture;
 
 let picture;
 let player;
@@ -68,12 +65,13 @@ const sink = new Sink(new URL(`sink/${query.get("sink")}`, location.href.replace
 /** The boxes to take after seeking; the whole picture when nothing is known of what came before. */
 function seek(t_s, afresh) {
   const { x, y, width, height } = player.captureBox;
+  const whole = [[x, y, width, height]];
   const { changed, boxes } = player.seek(t_s);
-  if (afresh) return [[x, y, width, height]];
+  if (afresh) return whole;
   if (!changed) return [];
   const stray = boxes.find((box) => !inside(box, player.captureBox));
   if (stray) throw new Error(`At ${t_s} s the player changed [${stray}], outside its capture box.`);
-  return toTake(boxes);
+  return picture.inParts ? joined(boxes) : whole;
 }
 
 addEventListener("error", (event) => sink.fail(event.error ?? event.message));

@@ -6,6 +6,8 @@
  */
 
 export class CanvasPicture {
+  inParts = true;
+
   constructor(width, height) {
     this.canvas = document.createElement("canvas");
     this.canvas.setAttribute("layoutsubtree", "");
@@ -55,6 +57,9 @@ export class CanvasPicture {
 }
 
 export class ScreenPicture {
+  // The clip of a screenshot is one of the whole page's drawing: see below what a clip does.
+  inParts = false;
+
   constructor(width, height) {
     this.root = createRoot(width, height);
     document.body.append(this.root);

@@ -1,0 +1,84 @@
+import numpy as np
+import pytest
+
+from ecg.speech.speakers import find_speakers
+from ecg.transcript import Turn
+from tests.speech.sounds import RATE, ignore_progress, recording, talk, write
+
+SENTENCES = [
+    "The committee met on Tuesday to talk about the new bridge over the river.",
+    "I think we should wait until the weather gets better before we start.",
+    "She said that the money would be ready by the end of the month.",
+    "Nobody in the room had heard the story before that night.",
+    "We walked along the beach for an hour and then went home for dinner.",
+    "Please close the door when you leave the house tomorrow morning.",
+]
+
+
+def in_turn(*voices: str) -> list[tuple[str, str]]:
+    return [(voices[index % len(voices)], text) for index, text in enumerate(SENTENCES)]
+
+
+def confusion(truth: list[Turn], found: tuple[Turn, ...]) -> float:
+    """Share of the spoken time that is under another speaker than most of that voice's time, or none."""
+    times = np.arange(0, truth[-1].end_s, 0.01)
+    said, heard = _at(truth, times), _at(found, times)
+    wrong = 0
+    for voice in {turn.speaker for turn in truth}:
+        labels = [label for label, who in zip(heard, said, strict=True) if who == voice]
+        wrong += len(labels) - max(labels.count(label) for label in set(labels))
+    return wrong / sum(who is not None for who in said)
+
+
+def _at(turns, times) -> list[str | None]:
+    return [next((t.speaker for t in turns if t.start_s <= time < t.end_s), None) for time in times]
+
+
+@pytest.mark.parametrize("gap_s", [0.2, 0.6])
+@pytest.mark.parametrize("voices", [("slt", "rms"), ("rms", "awb"), ("slt", "kal16")], ids="-".join)
+def test_two_voices_in_turn_are_two_speakers(tmp_path, voices, gap_s):
+    wav, truth = talk(tmp_path, in_turn(*voices), gap_s)
+    found = find_speakers(wav, None, ignore_progress)
+    assert sorted({turn.speaker for turn in found}) == ["SPEAKER_00", "SPEAKER_01"]
+    assert found[0].speaker == "SPEAKER_00"
+    assert confusion(truth, found) <= 0.05
+
+
+def test_three_voices_are_three_speakers(tmp_path):
+    wav, truth = talk(tmp_path, in_turn("slt", "rms", "awb"), 0.4)
+    found = find_speakers(wav, None, ignore_progress)
+    assert len({turn.speaker for turn in found}) == 3
+    assert confusion(truth, found) <= 0.05
+
+
+@pytest.mark.parametrize("name", ["jfk.flac", "austen-0870.wav", "austen-0890.wav"])
+def test_one_person_reading_is_one_speaker(tmp_path, name):
+    found = find_speakers(recording(name, tmp_path), None, ignore_progress)
+    assert {turn.speaker for turn in found} == {"SPEAKER_00"}
+
+
+@pytest.mark.parametrize("voice", ["slt", "rms", "awb"])
+def test_one_voice_at_length_is_one_speaker(tmp_path, voice):
+    wav, _ = talk(tmp_path, in_turn(voice), 0.4)
+    assert {turn.speaker for turn in find_speakers(wav, None, ignore_progress)} == {"SPEAKER_00"}
+
+
+def test_the_number_of_speakers_is_the_one_given(tmp_path):
+    wav, _ = talk(tmp_path, in_turn("slt", "rms"), 0.4)
+    assert len({turn.speaker for turn in find_speakers(wav, 1, ignore_progress)}) == 1
+    assert len({turn.speaker for turn in find_speakers(wav, 2, ignore_progress)}) == 2
+
+
+def test_turns_are_in_order_and_apart(tmp_path):
+    wav, _ = talk(tmp_path, in_turn("slt", "rms"), 0.3)
+    found = find_speakers(wav, None, ignore_progress)
+    times = [time_s for turn in found for time_s in (turn.start_s, turn.end_s)]
+    assert times == sorted(times)
+    assert all(turn.start_s < turn.end_s for turn in found)
+
+
+def test_silence_has_no_speakers_and_progress_still_ends_at_one(tmp_path):
+    shares = []
+    assert find_speakers(write(tmp_path / "silence.wav", np.zeros(3 * RATE)), None, shares.append) == ()
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0

@@ -1,0 +1,101 @@
+"""Who may ask for what: nobody without a token, nobody for somebody else's things."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+from flask import Flask
+
+from ecg.config import settings
+from ecg.storage import store
+from tests.web.person import Person
+
+#: What anybody may ask for. A route is added here on purpose or not at all.
+OPEN = {
+    "POST /api/auth/signup", "POST /api/auth/login", "POST /api/auth/refresh", "POST /api/auth/logout",
+    "GET /api/styles", "GET /api/config", "GET /health", "GET /ready", "GET /openapi.json",
+    "GET /docs", "GET /docs/<path:filename>", "GET /", "GET /static/<path:filename>",
+    "GET /player/<path:filename>", "GET /player/fonts/<path:filename>",
+    "PUT /store/<path:key>", "GET /store/<path:key>",  # the signed link is the permission
+    "GET /api/jobs/<uuid:job_id>/events",  # only says where the streams are
+}  # fmt: skip
+#: A body that each route with a body takes; ids are filled in.
+BODIES = {
+    "POST /api/uploads": {"filename": "a.mp4", "size_bytes": 1},
+    "POST /api/render/create": {"videoId": "<uuid:video_id>"},
+    "POST /api/upload-video/generate-url": {"filename": "a.mp4"},
+    "POST /api/upload-video/request-process": {"fileKey": "<path:file_key>"},
+}
+
+
+def routes(app: Flask) -> list[str]:
+    found = [f"{method} {rule.rule}" for rule in app.url_map.iter_rules()
+             for method in rule.methods - {"HEAD", "OPTIONS"}]  # fmt: skip
+    assert len(found) > 30
+    return found
+
+
+def filled(text: str, ids: dict[str, str]) -> str:
+    for placeholder, value in ids.items():
+        text = text.replace(placeholder, value)
+    assert "<" not in text, f"the test knows no value for {text}"
+    return text
+
+
+def send(person: Person, route: str, ids: dict[str, str], headers: dict[str, str]):
+    method, _, path = route.partition(" ")
+    body = {name: filled(str(value), ids) for name, value in BODIES.get(route, {}).items()}
+    if method == "GET":
+        return person.client.get(filled(path, ids), headers=headers)
+    return person.client.open(filled(path, ids), method=method, json=body, headers=headers)
+
+
+def ids_of(person: Person) -> dict[str, dict[str, str]]:
+    """Ids of things with a finished analysis and a waiting render, by the kind of route that takes them."""
+    video_id, analysis_id = person.analysed_video()
+    render_id = person.render(video_id)
+    key = next(key for key in store(settings()).keys("uploads/") if video_id in key)
+    common = {"<uuid:video_id>": video_id, "<path:file_key>": key}
+    return {"render": {**common, "<uuid:job_id>": render_id},
+            "other": {**common, "<uuid:job_id>": analysis_id}}  # fmt: skip
+
+
+def kind(route: str) -> str:
+    return "render" if "/api/render/" in route or "/api/jobs/" in route else "other"
+
+
+def test_no_route_but_the_open_ones_answers_without_a_token(app: Flask, ann: Person) -> None:
+    everything = set(routes(app))
+    assert everything >= OPEN
+    ids = ids_of(ann)
+    for route in sorted(everything - OPEN):
+        for headers in ({}, {"Authorization": "Bearer x"}, {"Authorization": "Basic YTpi"}):
+            answer = send(ann, route, ids[kind(route)], headers)
+            assert answer.status_code == 401, f"{route} with {headers}: {answer.status_code}"
+            assert answer.json["error"]["code"] == "UNAUTHORIZED"
+            assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+
+def test_somebody_elses_ids_are_unknown_on_every_route(app: Flask, ann: Person, bob: Person) -> None:
+    ids = ids_of(ann)
+    with_ids = [route for route in sorted(set(routes(app)) - OPEN)
+                if "<" in route or "<" in str(BODIES.get(route, ""))]  # fmt: skip
+    assert len(with_ids) >= 15
+    for route in with_ids:
+        stranger = send(bob, route, ids[kind(route)], bob.headers)
+        assert stranger.status_code == 404, f"{route}: {stranger.status_code} {stranger.text}"
+        nothing = {**ids[kind(route)], "<uuid:video_id>": str(uuid.uuid4()), "<uuid:job_id>": str(uuid.uuid4()),
+                   "<path:file_key>": "uploads/x/y/source"}  # fmt: skip
+        assert send(bob, route, nothing, bob.headers).json == stranger.json, route
+    # The same requests are good ones when their owner sends them; deleting comes last.
+    for route in sorted(with_ids, key=lambda route: route.startswith("DELETE")):
+        own = send(ann, route, ids[kind(route)], ann.headers)
+        assert own.status_code < 300, f"{route}: {own.status_code} {own.text}"
+
+
+@pytest.mark.parametrize("path", ["/api/videos", "/api/jobs", "/api/render/history", "/api/upload-video/jobs"])
+def test_lists_hold_ones_own_things_only(ann: Person, bob: Person, path: str) -> None:
+    ids_of(ann)
+    assert ann.get(path).json["total"] > 0
+    assert bob.get(path).json["total"] == 0
