@@ -68,15 +68,18 @@ def run_step(body: Body, step_id: int) -> None:
         return
     started_s = time.monotonic()
     scratch = Path(tempfile.mkdtemp(prefix=f"{step_id}-{claim.fence}-", dir=scratch_root()))
+    shelf, kept = store(settings()), []
     try:
         with keeper().hold(step_id, claim.fence):
-            work = Work(claim, store(settings()), scratch, ticks())
-            outcome = body(work)
-            kept = put(work.store, claim, outcome)
-            commit(claim, outcome, kept, work.store)
+            outcome = body(Work(claim, shelf, scratch, ticks()))
+            put(shelf, claim, outcome, kept)
+        # Not under the keeper any more: its signal must not fall between a commit and our knowing of it.
+        commit(claim, outcome, kept)
         log.info("step %s %s done in %.1f s", step_id, claim.name, time.monotonic() - started_s)
     except LeaseLost as error:
         log.warning("step %s %s given up: %s", step_id, claim.name, error.message)
+        for artifact in kept:
+            shelf.delete(artifact.key)
     except Exception as error:
         record_failure(claim, error)
     except BaseException:
@@ -88,30 +91,25 @@ def run_step(body: Body, step_id: int) -> None:
         announce(claim.job_id)
 
 
-def put(to: Store, claim: attempts.Claim, outcome: Outcome) -> list[attempts.NewArtifact]:
-    """Store an attempt's files under its own fence, so that a late attempt overwrites nothing."""
+def put(to: Store, claim: attempts.Claim, outcome: Outcome, kept: list[attempts.NewArtifact]) -> None:
+    """Store an attempt's files under its own fence, so that a late attempt overwrites nothing.
+
+    Each is added to ``kept`` before it is written: whoever gives up removes what is listed there.
+    """
     shelf = f"{_SHELF[claim.name]}/{claim.job_id}/{claim.step_id}-{claim.fence}"
-    kept = []
     for name, path in outcome.artifacts.items():
-        size_bytes = path.stat().st_size
+        kept.append(attempts.NewArtifact(name, f"{shelf}/{name}", path.stat().st_size))
         to.put(f"{shelf}/{name}", path)
-        kept.append(attempts.NewArtifact(name, f"{shelf}/{name}", size_bytes))
-    return kept
 
 
-def commit(claim: attempts.Claim, outcome: Outcome, kept: list[attempts.NewArtifact], to: Store) -> None:
-    """Make the result known in one commit; files of an attempt that came too late are removed."""
-    try:
-        with transaction() as session:
-            attempts.finish(
-                session, claim.step_id, claim.fence, result=outcome.result, artifacts=kept,
-                added=outcome.added, added_before=outcome.added_before, media_s=outcome.media_s,
-                warnings=outcome.warnings,
-            )  # fmt: skip
-    except LeaseLost:
-        for artifact in kept:
-            to.delete(artifact.key)
-        raise
+def commit(claim: attempts.Claim, outcome: Outcome, kept: list[attempts.NewArtifact]) -> None:
+    """Make the result known in one commit; raises `LeaseLost` when the attempt came too late."""
+    with transaction() as session:
+        attempts.finish(
+            session, claim.step_id, claim.fence, result=outcome.result, artifacts=kept,
+            added=outcome.added, added_before=outcome.added_before, media_s=outcome.media_s,
+            warnings=outcome.warnings,
+        )  # fmt: skip
 
 
 def record_failure(claim: attempts.Claim, error: Exception) -> None:
