@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -26,10 +27,13 @@ def begin_upload(
     return video
 
 
-def owned(session: Session, user_id: str, video_id: str) -> Video:
-    """The user's video; somebody else's is as unknown as one that never was."""
-    video = session.scalar(select(Video).where(Video.id == video_id, Video.user_id == user_id))
-    return _found(video)
+def owned(session: Session, user_id: str, video_id: str, *, held: bool = False) -> Video:
+    """The user's video; somebody else's is as unknown as one that never was.
+
+    ``held``: it cannot be deleted before this transaction ends.
+    """
+    mine = select(Video).where(Video.id == video_id, Video.user_id == user_id)
+    return _found(session.scalar(mine.with_for_update(read=True, key_share=True) if held else mine))
 
 
 def by_upload_key(session: Session, user_id: str, key: str) -> Video:
@@ -74,15 +78,26 @@ def jobs_of(session: Session, videos: Sequence[Video]) -> dict[str, list[Job]]:
 
 
 def analyze(
-    session: Session, video: Video, *, language: str | None, engine: str | None, speakers: int | None
-) -> Job:
+    session: Session, user_id: str, video_id: str, *, language: str | None, engine: str | None,
+    speakers: int | None,
+) -> Job:  # fmt: skip
     """Ask for an analysis of a video that has arrived."""
+    video = owned(session, user_id, video_id, held=True)
     if video.status != VideoStatus.READY:
         raise Conflict("The upload is not complete; complete it before asking for an analysis.")
     params = {"language": language, "engine": engine, "speakers": speakers}
-    return lifecycle.create(
-        session, user_id=video.user_id, video_id=video.id, kind=JobKind.ANALYSIS, params=params
-    )
+    return lifecycle.create(session, user_id=user_id, video_id=video_id, kind=JobKind.ANALYSIS, params=params)
+
+
+def render(
+    session: Session, user_id: str, video_id: str, *, analysis_id: str, scenario_key: str | None,
+    style: str, strength: float, options: Mapping[str, Any],
+) -> Job:  # fmt: skip
+    """Ask for the captions of an analysis to be drawn into the picture."""
+    owned(session, user_id, video_id, held=True)
+    params = {"analysis_job_id": analysis_id, "scenario_key": scenario_key, "style": style,
+              "strength": strength, "options": dict(options)}  # fmt: skip
+    return lifecycle.create(session, user_id=user_id, video_id=video_id, kind=JobKind.RENDER, params=params)
 
 
 def done_analysis(session: Session, video: Video) -> Job:

@@ -40,8 +40,10 @@ _ARGS = (
     "--force-device-scale-factor=1",
     "--font-render-hinting=none",
     "--disable-lcd-text",
-    "--default-tile-width=4096",  # a shape cut by a tile's edge is smoothed otherwise than a whole one
+    # a shape cut in two, by a tile or by what of it is drawn anew, is smoothed otherwise than a whole one
+    "--default-tile-width=4096",
     "--default-tile-height=4096",
+    "--disable-partial-raster",
     # no network but the local server; the rule holds for names and for addresses
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
     "--no-proxy-server",

@@ -6,14 +6,19 @@ Sound comes as float64 in -1..1 at 16 kHz; frame ``i`` covers samples ``160 * i`
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from functools import cache
 
 import numpy as np
-import pyworld
 from scipy.fft import dct, rfft, rfftfreq
 
 from ecg.speech.waveform import HOP, HOP_S, SAMPLE_RATE, Samples
+
+with warnings.catch_warnings():
+    # It looks its own version up through pkg_resources, which warns whoever imports it.
+    warnings.simplefilter("ignore")
+    import pyworld
 
 _WINDOW = int(0.025 * SAMPLE_RATE)
 _FFT = 512

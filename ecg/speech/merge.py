@@ -89,10 +89,14 @@ def _by_speaker(segment: Segment, turns: Sequence[Turn]) -> list[Segment]:
 
 def _part(part: Sequence[Labelled]) -> Segment:
     words = tuple(labelled.word for labelled in part)
-    spoken_s = sum(word.end_s - word.start_s for word in words)
-    covered_s = sum(labelled.covered_s for labelled in part)
-    confidence = None if part[0].covered_s is None else covered_s / spoken_s
-    return Segment(words[0].start_s, words[-1].end_s, words, part[0].speaker, confidence)
+    return Segment(words[0].start_s, words[-1].end_s, words, part[0].speaker, _confidence(part))
+
+
+def _confidence(part: Sequence[Labelled]) -> float | None:
+    """Share of the words' time that lies in their speaker's turns."""
+    covered = [labelled.covered_s for labelled in part if labelled.covered_s is not None]
+    spoken_s = sum(labelled.word.end_s - labelled.word.start_s for labelled in part)
+    return min(1.0, sum(covered) / spoken_s) if covered else None
 
 
 def _measured(segments: Sequence[Segment], tracks: Tracks) -> list[Segment]:

@@ -164,7 +164,7 @@ def _model(features: np.ndarray, chosen: np.ndarray) -> GaussianMixture:
     own = own[:: -(-len(own) // _MOST_TRAINING_FRAMES)]
     components = max(1, min(_COMPONENTS, len(own) // _FEWEST_VOICED))
     mixture = GaussianMixture(
-        components, covariance_type="diag", reg_covar=_SMALLEST_VARIANCE, max_iter=30, random_state=0
+        components, covariance_type="diag", reg_covar=_SMALLEST_VARIANCE, tol=0.01, random_state=0
     )
     return mixture.fit(own)
 

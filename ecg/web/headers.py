@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+import re
 
 from flask import Flask, Response, request
 
@@ -21,6 +21,7 @@ _DOCS = (
 _DATA = "default-src 'none'; frame-ancestors 'none'"
 #: An uploaded file is shown, but nothing in it runs.
 _FILE = "default-src 'none'; media-src 'self'; frame-ancestors 'none'; sandbox"
+_ADDRESS = re.compile(r"(https?://)?(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:\d+)?")
 _POLICIES = {"pages": _PAGE, "operations.docs": _DOCS, "store_links": _FILE, "static": _PAGE}
 
 
@@ -33,9 +34,14 @@ def stream_base() -> str:
     """Address of the event streams, as this request's client can reach them."""
     if settings().stream_url:
         return settings().stream_url.rstrip("/")
-    host = urlsplit(f"//{request.host}").hostname or settings().host
-    host = f"[{host}]" if ":" in host else host
+    host = host_in(request.host) or settings().host
     return f"{request.scheme}://{host}:{settings().stream_port}"
+
+
+def host_in(address: str) -> str | None:
+    """The host in ``host:port`` or ``scheme://host:port``; ``None`` for what a client made up."""
+    found = _ADDRESS.fullmatch(address)
+    return found["host"].lower() if found else None
 
 
 def _set_headers(response: Response) -> Response:

@@ -10,8 +10,7 @@ from pathlib import Path
 from ecg import history, videos
 from ecg.captions import Scenario, load_style
 from ecg.db import transaction
-from ecg.jobs import lifecycle
-from ecg.models import Job, JobKind, Video
+from ecg.models import JobKind, Video
 from ecg.web import present
 from ecg.web.api import blueprint, store
 from ecg.web.jobs import owned, stop
@@ -30,7 +29,12 @@ def create(body: RenderBody) -> tuple[RenderStartedReply, int]:
         video = videos.owned(session, user_id(), body.video_id)
         analysis = videos.done_analysis(session, video)
         estimate_s = history.usual_seconds(session, JobKind.RENDER, analysis.media_s)
-    job = _start(video, analysis, body)
+    scenario_key = _keep_scenario(video, body)
+    with transaction() as session:
+        job = videos.render(
+            session, user_id(), video.id, analysis_id=analysis.id, scenario_key=scenario_key,
+            style=body.style, strength=body.strength, options=body.options.model_dump(),
+        )  # fmt: skip
     return RenderStartedReply(
         jobId=job.id, estimatedTime=estimate_s, createdAt=job.created_at,
         status_url=f"/api/render/{job.id}/status", events_url=present.events_url(job.id),
@@ -56,16 +60,6 @@ def past(query: PageQuery) -> RendersReply:
         rows, total = history.page(session, user_id(), offset=query.offset, limit=query.limit,
                                    kind=JobKind.RENDER)  # fmt: skip
     return RendersReply(renders=present.renders(rows), page=query.page, limit=query.limit, total=total)
-
-
-def _start(video: Video, analysis: Job, body: RenderBody) -> Job:
-    params = {
-        "analysis_job_id": analysis.id, "scenario_key": _keep_scenario(video, body), "style": body.style,
-        "strength": body.strength, "options": body.options.model_dump(),
-    }  # fmt: skip
-    with transaction() as session:
-        return lifecycle.create(session, user_id=video.user_id, video_id=video.id, kind=JobKind.RENDER,
-                                params=params)  # fmt: skip
 
 
 def _keep_scenario(video: Video, body: RenderBody) -> str | None:

@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 import gevent
 from flask import Flask, Response, request
@@ -26,6 +25,7 @@ from ecg.jobs.milestones import message
 from ecg.models import ENDED_JOBS, Event, Job
 from ecg.web.broadcast import Broadcast, Follower
 from ecg.web.errors import register_errors
+from ecg.web.headers import host_in
 from ecg.web.live import LiveProgress
 from ecg.web.tokens import bearer_token, claims, family_of, init_tokens
 
@@ -55,7 +55,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
     @app.get("/api/jobs/<uuid:job_id>/events")
     def job_events(job_id: object) -> Response:
-        return _respond(_Reader(*_sender(), str(job_id)), broadcast, live)
+        return _respond(Reader(*_sender(), str(job_id)), broadcast, live)
 
     @app.get("/health")
     def health() -> dict[str, str]:
@@ -65,7 +65,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 
 @dataclass(frozen=True)
-class _Reader:
+class Reader:
     """Who reads which job's events."""
 
     user_id: str
@@ -97,7 +97,7 @@ def _last_event_id() -> int:
     return int(text)
 
 
-def _respond(reader: _Reader, broadcast: Broadcast, live: LiveProgress) -> Response:
+def _respond(reader: Reader, broadcast: Broadcast, live: LiveProgress) -> Response:
     """The first read comes before the answer, so that refusals have their status."""
     after_id = _last_event_id()
     follower = broadcast.follow(reader.job_id)
@@ -118,7 +118,7 @@ def _respond(reader: _Reader, broadcast: Broadcast, live: LiveProgress) -> Respo
 class Stream:
     """One open stream: events with their ids, ticks without, a comment when nothing happens."""
 
-    def __init__(self, reader: _Reader, broadcast: Broadcast, follower: Follower, after_id: int) -> None:
+    def __init__(self, reader: Reader, broadcast: Broadcast, follower: Follower, after_id: int) -> None:
         self._reader, self._broadcast, self._follower = reader, broadcast, follower
         self._after_id = after_id
         self._percent = 0.0
@@ -209,7 +209,7 @@ def _may_read(origin: str, settings: Settings) -> bool:
     the page's host; no cookie is involved, so whoever has a token may read from anywhere."""
     if settings.stream_url:
         return True
-    return urlsplit(origin).hostname == urlsplit(f"//{request.host}").hostname
+    return host_in(origin) is not None and host_in(origin) == host_in(request.host)
 
 
 app = create_app()

@@ -41,7 +41,8 @@ def request_process(body: ProcessBody) -> tuple[StartedReply, int]:
     """Ask for the analysis of a file that was sent."""
     with transaction() as session:
         video = videos.by_upload_key(session, user_id(), body.file_key or _key_in(body.video_url or ""))
-    return start_analysis(uploads.finish(video.id), body.language, engine=None, speakers=None), 202
+    uploads.finish(video.id)
+    return start_analysis(video.id, body.language, engine=None, speakers=None), 202
 
 
 @bp.get("/status/<uuid:job_id>", responses={200: ProcessStatusReply})

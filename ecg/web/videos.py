@@ -53,7 +53,7 @@ def delete(path: VideoPath) -> tuple[str, int]:
 @bp.post("/<uuid:video_id>/analyze", responses={202: StartedReply})
 def analyze(path: VideoPath, body: AnalyzeBody) -> tuple[StartedReply, int]:
     """Find out who speaks, when each word is spoken and how it is said."""
-    return start_analysis(owned(path.video_id), body.language, body.engine, body.speakers), 202
+    return start_analysis(path.video_id, body.language, body.engine, body.speakers), 202
 
 
 @bp.get("/<uuid:video_id>/result", responses={200: {"description": "The analysis", **_OBJECT}})
@@ -93,12 +93,12 @@ def one(row: Video) -> VideoReply:
 
 
 def start_analysis(
-    row: Video, language: str | None, engine: str | None, speakers: int | None
+    video_id: str, language: str | None, engine: str | None, speakers: int | None
 ) -> StartedReply:
     """Ask for an analysis; `auto` leaves the choice open."""
     with transaction() as session:
-        job = videos.analyze(session, row, language=_chosen(language), engine=_chosen(engine),
-                             speakers=speakers)  # fmt: skip
+        job = videos.analyze(session, user_id(), video_id, language=_chosen(language),
+                             engine=_chosen(engine), speakers=speakers)  # fmt: skip
     return StartedReply(
         job_id=job.id, message="The analysis has been accepted.", status_url=present.status_url(job.id),
         events_url=present.events_url(job.id),

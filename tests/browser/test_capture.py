@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import os
+import re
 import signal
 import socket
 import stat
@@ -42,9 +43,9 @@ def process_of(role: bytes, pids: set[int]) -> int:
     for pid in pids:
         line = command_line(pid)
         # Debian starts Chromium from a shell script that bears the same arguments.
-        if b"--headless" in line and b"/bin/" not in line:
-            found = line.partition(b"--type=")[2].partition(b"\0")[0] or b"browser"
-            if found == role:
+        if b"--headless" in line and not line.startswith(b"/bin/"):
+            found = re.search(rb"--type=([\w-]+)", line)
+            if (found[1] if found else b"browser") == role:
                 return pid
     raise AssertionError(f"no {role.decode()} among {pids}")
 

@@ -15,7 +15,7 @@ from ecg.browser.capture import CaptureBrowser, CaptureSession
 from ecg.browser.chromium import find_chromium
 from ecg.captions import PLAYER_DIR
 from ecg.config import settings
-from tests.browser.scenarios import FPS, KOREAN, assert_same_picture, make_scenario, pictures, premultiplied
+from tests.browser.scenarios import FPS, KOREAN, difference, make_scenario, pictures, premultiplied
 
 SITE = "http://player.test"
 
@@ -68,6 +68,15 @@ def photographs(
     return shots
 
 
+def assert_same_picture(one: np.ndarray, other: np.ndarray) -> None:
+    """Equal within 2 of 255, but for at most one pixel in a thousand, by at most 48.
+
+    An ordinary page is drawn in tiles, and where a tile's edge cuts a round corner it is smoothed otherwise.
+    """
+    assert (difference(one, other) > 2).mean() <= 0.001
+    assert difference(one, other).max() <= 48
+
+
 def cropped(picture: np.ndarray, session: CaptureSession) -> np.ndarray:
     box = session.box
     return picture[box.y : box.y + box.height, box.x : box.x + box.width]
@@ -93,8 +102,8 @@ def test_canvas_and_screenshots_give_the_same_pictures_all_the_way(by_canvas, by
     scenario = make_scenario(cues=1)
     with by_canvas.open(scenario, 640, 360) as one, by_screenshot.open(scenario, 640, 360) as other:
         assert one.box == other.box
-        for picture, photograph in zip(pictures(one, 0, 60), pictures(other, 0, 60), strict=True):
-            assert_same_picture(picture, photograph)
+        for picture, photograph in zip(pictures(one, 0, 40), pictures(other, 0, 40), strict=True):
+            assert difference(picture, photograph).max() <= 2  # colours under alpha are rounded twice
 
 
 @pytest.mark.parametrize("way", ["by_canvas", "by_screenshot"])

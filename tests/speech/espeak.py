@@ -58,7 +58,9 @@ def speak(
             event = events[index]
             if event.type == _WORD_EVENT:
                 first = event.text_position - 1
-                words.append((text[first : first + event.length], pause_s + event.audio_position / 1000))
+                word = text[first : first + event.length]
+                if any(map(str.isalpha, word)):  # it reports the end of a clause as a word, too
+                    words.append((word, pause_s + event.audio_position / 1000))
             index += 1
         return 0
 

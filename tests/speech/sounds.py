@@ -1,4 +1,4 @@
-"""Sound to work on: real recordings as the product hears them, tones of known level and pitch, talk in turns."""
+"""Sound to work on: real recordings, tones of known level and pitch, voices in turn."""
 
 from __future__ import annotations
 

@@ -108,7 +108,8 @@ def test_each_speaker_has_a_baseline_of_its_own(tmp_path):
     a, b = transcript.speakers
     assert (a.id, b.id) == ("A", "B")
     assert a.volume_db.median - b.volume_db.median == pytest.approx(20, abs=0.3)
-    assert (a.pitch_hz.median, b.pitch_hz.median) == (pytest.approx(220, rel=0.02), pytest.approx(110, rel=0.02))
+    assert a.pitch_hz.median == pytest.approx(220, rel=0.02)
+    assert b.pitch_hz.median == pytest.approx(110, rel=0.02)
     assert (a.total_duration_s, a.segment_count) == (pytest.approx(1.5), 1)
 
 
@@ -129,8 +130,9 @@ def test_nothing_recognised_is_an_empty_transcript():
 @pytest.fixture(scope="module")
 def conversation(tmp_path_factory) -> Transcript:
     """Two voices through the whole of the analysis."""
-    sentences = ["I think we should wait until the weather gets better.", "Nobody in the room had heard the story."]
-    parts = [(("slt", "rms")[index % 2], sentences[index % 2]) for index in range(4)]
+    first = ("slt", "I think we should wait until the weather gets better.")
+    second = ("rms", "Nobody in the room had heard the story.")
+    parts = [first, second, first, second]
     wav, _ = talk(tmp_path_factory.mktemp("talk"), parts, gap_s=0.5)
     tracks = measure(wav, ignore_progress)
     recognized = OfflineEngine().transcribe(wav, "en", ignore_progress)

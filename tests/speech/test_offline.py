@@ -14,6 +14,7 @@ SPOKEN = [
     "She said that the money would be ready by the end of the month.",
     "We walked along the beach for an hour and then went home for dinner.",
 ]
+DURATIONS_S = {"jfk.flac": 11.0, "austen-0870.wav": 7.1, "austen-0890.wav": 5.3}
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +41,8 @@ def test_a_real_recording_is_recognised_at_draft_quality(heard, name, most):
     assert word_error_rate(plain(TRUTH[name]), plain(" ".join(words))) <= most
 
 
-def test_thirty_seconds_take_less_than_fifteen_of_one_core(heard):
-    seconds = {"jfk.flac": 11.0, "austen-0870.wav": 7.1, "austen-0890.wav": 5.3}
-    assert sum(cost for _, cost in heard.values()) / sum(seconds.values()) < 0.5 * 2  # a slow core has twice that
+def test_recognition_takes_one_core_less_time_than_the_speech_itself(heard):
+    assert sum(cost_s for _, cost_s in heard.values()) < sum(DURATIONS_S.values())
 
 
 def test_words_are_in_order_inside_their_segment_and_the_sound(heard):

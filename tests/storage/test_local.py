@@ -38,7 +38,9 @@ def test_a_file_put_is_read_back_by_its_key(store: LocalStore, tmp_path: Path) -
     assert store.fetch(KEY, tmp_path).read_bytes() == b"picture and sound"
 
 
-def test_changing_a_file_after_it_was_put_does_not_change_the_store(store: LocalStore, tmp_path: Path) -> None:
+def test_changing_a_file_after_it_was_put_does_not_change_the_store(
+    store: LocalStore, tmp_path: Path
+) -> None:
     path = a_file(tmp_path)
     store.put(KEY, path)
     path.write_bytes(b"something else")
@@ -171,7 +173,9 @@ def test_a_link_expires(store: LocalStore) -> None:
         store.signer.read(token, "download", KEY)
 
 
-def test_a_link_that_was_tampered_with_or_signed_by_another_is_refused(store: LocalStore, tmp_path: Path) -> None:
+def test_a_link_that_was_tampered_with_or_signed_by_another_is_refused(
+    store: LocalStore, tmp_path: Path
+) -> None:
     token = token_of(store.download_link(KEY, "name", 60))
     foreign = LocalStore(tmp_path, "another key").download_link(KEY, "name", 60)
     for bad in ("x" + token, token[:-1], token + "x", token_of(foreign), "", "a.b.c"):

@@ -85,8 +85,12 @@ def test_somebody_elses_ids_are_unknown_on_every_route(app: Flask, ann: Person, 
     for route in with_ids:
         stranger = send(bob, route, ids[kind(route)], bob.headers)
         assert stranger.status_code == 404, f"{route}: {stranger.status_code} {stranger.text}"
-        nothing = {**ids[kind(route)], "<uuid:video_id>": str(uuid.uuid4()), "<uuid:job_id>": str(uuid.uuid4()),
-                   "<path:file_key>": "uploads/x/y/source"}  # fmt: skip
+        nothing = {
+            **ids[kind(route)],
+            "<uuid:video_id>": str(uuid.uuid4()),
+            "<uuid:job_id>": str(uuid.uuid4()),
+            "<path:file_key>": "uploads/x/y/source",
+        }
         assert send(bob, route, nothing, bob.headers).json == stranger.json, route
     # The same requests are good ones when their owner sends them; deleting comes last.
     for route in sorted(with_ids, key=lambda route: route.startswith("DELETE")):
@@ -94,7 +98,9 @@ def test_somebody_elses_ids_are_unknown_on_every_route(app: Flask, ann: Person, 
         assert own.status_code < 300, f"{route}: {own.status_code} {own.text}"
 
 
-@pytest.mark.parametrize("path", ["/api/videos", "/api/jobs", "/api/render/history", "/api/upload-video/jobs"])
+@pytest.mark.parametrize(
+    "path", ["/api/videos", "/api/jobs", "/api/render/history", "/api/upload-video/jobs"]
+)
 def test_lists_hold_ones_own_things_only(ann: Person, bob: Person, path: str) -> None:
     ids_of(ann)
     assert ann.get(path).json["total"] > 0

@@ -37,7 +37,9 @@ def test_signing_up_signs_in(app: Flask) -> None:
 
 
 def test_an_address_has_one_account_whatever_its_case(app: Flask, ann: Person) -> None:
-    again = app.test_client().post("/api/auth/signup", json={"email": "Ann@Example.org", "password": PASSWORD})
+    again = app.test_client().post(
+        "/api/auth/signup", json={"email": "Ann@Example.org", "password": PASSWORD}
+    )
     assert again.status_code == 409
     assert again.json["error"]["code"] == "CONFLICT"
 
@@ -58,7 +60,9 @@ def test_one_signs_in_by_address_under_either_field(app: Flask, ann: Person, fie
     assert me(app, answer.json["access_token"]) == 200
 
 
-def test_a_wrong_password_and_an_unknown_address_get_the_same_answer_in_like_time(app: Flask, ann: Person) -> None:
+def test_a_wrong_password_and_an_unknown_address_get_the_same_answer_in_like_time(
+    app: Flask, ann: Person
+) -> None:
     def attempt(email: str) -> tuple[dict, float]:
         started = time.perf_counter()
         answer = app.test_client().post("/api/auth/login", json={"email": email, "password": "wrong wrong"})
@@ -141,7 +145,11 @@ def test_forged_tokens_are_refused(app: Flask, ann: Person) -> None:
         forged({**claims, "iss": "another"}, key, "HS256"),
         forged({name: value for name, value in claims.items() if name != "family"}, key, "HS256"),
         forged({**claims, "family": "00000000-0000-0000-0000-000000000000"}, key, "HS256"),
-        f"{bare}.{body}.", f"{head}.{body}.", f"{head}.{body}.{signature[:-4]}AAAA", "nonsense", "a.b.c",
+        f"{bare}.{body}.",
+        f"{head}.{body}.",
+        f"{head}.{body}.{signature[:-4]}AAAA",
+        "nonsense",
+        "a.b.c",
     ):
         assert me(app, bad) == 401, bad
 

@@ -30,7 +30,9 @@ def test_an_unknown_address_and_method_are_told_in_the_one_shape(ann: Person) ->
     assert "GET" in wrong.headers["Allow"]
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b'"text"', b"7", b"\xff\xfe", b"{" * 100_000, b"[" * 100_000])
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[]", b"null", b'"text"', b"7", b"\xff\xfe", b"{" * 100_000, b"[" * 100_000]
+)
 def test_what_is_no_json_object_is_a_bad_request(app: Flask, body: bytes) -> None:
     answer = app.test_client().post("/api/auth/login", data=body, content_type="application/json")
     assert answer.status_code == 400
@@ -56,7 +58,9 @@ def test_an_unknown_field_is_refused_by_name(ann: Person) -> None:
     assert error_of(ann.get("/api/jobs", sort="x"))["message"] == "sort: there is no such field"
 
 
-def test_what_nobody_foresaw_is_logged_and_not_told(app: Flask, ann: Person, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_nobody_foresaw_is_logged_and_not_told(
+    app: Flask, ann: Person, caplog: pytest.LogCaptureFixture
+) -> None:
     def broken() -> None:
         raise RuntimeError("the password is swordfish")
 
@@ -75,8 +79,10 @@ def test_a_database_that_is_away_is_told_as_such_and_may_be_tried_again(
     monkeypatch.setenv("DATABASE_URL", "postgresql://ecg@/ecg?host=/nowhere")
     config.settings.cache_clear()
     db.engine.cache_clear()
-    for answer in (ann.get("/api/videos"),
-                   ann.client.post("/api/auth/login", json={"email": "a@b", "password": "long enough"})):  # fmt: skip
+    for answer in (
+        ann.get("/api/videos"),
+        ann.client.post("/api/auth/login", json={"email": "a@b", "password": "long enough"}),
+    ):
         assert (answer.status_code, error_of(answer)["code"]) == (503, "SERVICE_UNAVAILABLE")
         assert answer.headers["Retry-After"]
 

@@ -120,11 +120,19 @@ def test_a_render_status_is_not_that_of_an_analysis(ann: Person) -> None:
     assert ann.get(f"/api/jobs/{analysis_id}").json["status"] == "queued"
 
 
-@pytest.mark.parametrize(("body", "field"), [
-    ({"style": "no such"}, "style"), ({"strength": 1.5}, "strength"), ({"options": {"quality": 0}}, "quality"),
-    ({"options": {"format": "exe"}}, "format"), ({"options": {"fps": 1e9}}, "fps"), ({"plan": "pro"}, "plan"),
-    ({"options": {"preset": "x"}}, "preset"), ({"videoId": "x; DROP TABLE"}, "videoId"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"style": "no such"}, "style"),
+        ({"strength": 1.5}, "strength"),
+        ({"options": {"quality": 0}}, "quality"),
+        ({"options": {"format": "exe"}}, "format"),
+        ({"options": {"fps": 1e9}}, "fps"),
+        ({"plan": "pro"}, "plan"),
+        ({"options": {"preset": "x"}}, "preset"),
+        ({"videoId": "x; DROP TABLE"}, "videoId"),
+    ],
+)
 def test_a_bad_render_request_names_what_is_wrong(ann: Person, body: dict, field: str) -> None:
     video_id, _ = ann.analysed_video()
     answer = ann.post("/api/render/create", **{"videoId": video_id, **body})

@@ -19,7 +19,14 @@ from tests.conftest import require
 from tests.web.person import Person, work_off
 
 #: Not part of the API: pages and what they are made of.
-UNDOCUMENTED = {"/", "/static/{filename}", "/player/{filename}", "/player/fonts/{filename}", "/docs", "/docs/{filename}"}
+UNDOCUMENTED = {
+    "/",
+    "/static/{filename}",
+    "/player/{filename}",
+    "/player/fonts/{filename}",
+    "/docs",
+    "/docs/{filename}",
+}
 
 
 @pytest.fixture
@@ -89,8 +96,11 @@ def test_the_document_is_valid_and_lists_every_route(app: Flask) -> None:
     document = app.test_client().get("/openapi.json").json
     assert document["openapi"].startswith("3.1")
     OpenAPIV31SpecValidator(document).validate()
-    served = {(re.sub(r"<([^<:]+:)?([^>]+)>", r"{\2}", rule.rule), method.lower())
-              for rule in app.url_map.iter_rules() for method in rule.methods - {"HEAD", "OPTIONS"}}  # fmt: skip
+    served = {
+        (re.sub(r"<([^<:]+:)?([^>]+)>", r"{\2}", rule.rule), method.lower())
+        for rule in app.url_map.iter_rules()
+        for method in rule.methods - {"HEAD", "OPTIONS"}
+    }
     documented = {(path, method) for path, item in document["paths"].items() for method in item}
     assert documented == {(path, method) for path, method in served if path not in UNDOCUMENTED}
 
@@ -133,7 +143,9 @@ def test_the_page_and_the_player_are_served(app: Flask) -> None:
     assert module.content_type.startswith("text/javascript")
     assert module.data == (PLAYER_DIR / "player.js").read_bytes()
     assert module.headers["Cache-Control"] == "no-cache"
-    assert client.get("/player/player.js", headers={"If-None-Match": module.headers["ETag"]}).status_code == 304
+    assert (
+        client.get("/player/player.js", headers={"If-None-Match": module.headers["ETag"]}).status_code == 304
+    )
 
 
 def test_fonts_are_served_to_be_kept_and_nothing_else_of_their_packages_is(app: Flask) -> None:
@@ -162,3 +174,5 @@ def test_config_tells_where_streams_are_for_the_host_asked(app: Flask) -> None:
 
     assert stream_url("studio.local:8000") == "http://studio.local:8001"
     assert stream_url("[::1]:8000") == "http://[::1]:8001"
+    for made_up in ("evil; script-src *", "[::1", "a/b", ""):
+        assert stream_url(made_up) in {"http://127.0.0.1:8001", "http://localhost:8001"}

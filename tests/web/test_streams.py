@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import os
-import queue
 import shutil
-import socket
-import subprocess
-import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
+import jwt
 import pytest
 import requests
+from sqlalchemy import text
 
 from ecg import config, events, progress
 from ecg.config import settings
@@ -26,107 +20,8 @@ from ecg.jobs import lifecycle
 from ecg.models import Event
 from ecg.stack.embedded import start_redis
 from ecg.web.app import create_app
+from tests.web.listening import Streams, start_streams
 from tests.web.person import Person, fail, next_ready, work_off, work_step
-
-
-@dataclass
-class Sent:
-    """One event as a client sees it."""
-
-    event: str
-    data: dict
-    id: int | None
-    comment: bool = False
-
-
-class Listener:
-    """Reads a stream in the background."""
-
-    def __init__(self, response: requests.Response) -> None:
-        self.response = response
-        self.sent: queue.Queue[Sent | None] = queue.Queue()
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def _read(self) -> None:
-        fields: dict[str, str] = {}
-        try:
-            for line in self.response.iter_lines(chunk_size=1, decode_unicode=True):
-                name, _, value = line.partition(": ")
-                if line:
-                    fields[name] = value
-                elif "data" in fields or "" in fields:
-                    self.sent.put(_sent(fields))
-                if not line:
-                    fields = {}
-        except (requests.RequestException, AttributeError, ValueError):
-            pass  # the test closed it, or the server went away
-        self.sent.put(None)
-
-    def next(self, timeout_s: float = 5.0) -> Sent | None:
-        """The next event, or ``None`` at the stream's end."""
-        return self.sent.get(timeout=timeout_s)
-
-    def until(self, kind: str, timeout_s: float = 5.0) -> list[Sent]:
-        """Events up to one of a kind."""
-        found = []
-        while not found or found[-1].event != kind:
-            sent = self.next(timeout_s)
-            assert sent, f"the stream ended without {kind} after {found}"
-            found.append(sent)
-        return found
-
-    def rest(self, timeout_s: float = 5.0) -> list[Sent]:
-        """All events up to the stream's end."""
-        return list(iter(lambda: self.next(timeout_s), None))
-
-
-def _sent(fields: dict[str, str]) -> Sent:
-    number = fields.get("id")
-    return Sent(fields.get("event", ""), json.loads(fields.get("data", "{}")), int(number) if number else None,
-                "data" not in fields)  # fmt: skip
-
-
-class Streams:
-    """The running process."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-
-    def get(self, person: Person | None, job_id: str, token: str = "", **headers: str) -> requests.Response:
-        sent = {**(person.headers if person else {}), **headers}
-        query = {"access_token": token} if token else {}
-        return requests.get(f"{self.url}/api/jobs/{job_id}/events", params=query, headers=sent, stream=True,
-                            timeout=30)  # fmt: skip
-
-    def listen(self, person: Person, job_id: str, **headers: str) -> Listener:
-        response = self.get(person, job_id, **headers)
-        assert response.status_code == 200, response.text
-        assert response.headers["Content-Type"].startswith("text/event-stream")
-        return Listener(response)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def start_streams(env: dict[str, str]) -> tuple[subprocess.Popen, Streams]:
-    port = free_port()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "gunicorn", "ecg.web.streams:app", "--worker-class", "gevent", "--workers", "1",
-         "--bind", f"127.0.0.1:{port}", "--graceful-timeout", "1", "--no-control-socket"],
-        env={**os.environ, **env},
-    )  # fmt: skip
-    url = f"http://127.0.0.1:{port}"
-    for _ in range(200):
-        try:
-            requests.get(f"{url}/health", timeout=10)
-            return process, Streams(url)
-        except requests.RequestException:
-            assert process.poll() is None, "the streams did not start"
-            time.sleep(0.1)
-    raise AssertionError("the streams did not answer")
 
 
 @pytest.fixture(scope="module")
@@ -223,7 +118,6 @@ def test_a_stream_resumes_after_the_last_event_seen(streams: Streams, ann: Perso
     listener = streams.listen(ann, job_id)
     work_step(next_ready(job_id))
     seen = listener.until("progress")
-    listener.response.close()
     work_off(job_id)
     resumed = streams.listen(ann, job_id, **{"Last-Event-ID": str(seen[-1].id)}).rest()
     whole = streams.listen(ann, job_id).rest()
@@ -265,7 +159,9 @@ def test_a_job_that_was_requeued_is_followed_past_its_failure(streams: Streams, 
     assert listener.rest()[-1].event == "done"
 
 
-def test_a_step_that_ends_after_its_job_failed_does_not_keep_the_stream_open(streams: Streams, ann: Person) -> None:
+def test_a_step_that_ends_after_its_job_failed_does_not_keep_the_stream_open(
+    streams: Streams, ann: Person
+) -> None:
     job_id = ann.analysis(ann.video())
     fail(job_id)
     with transaction() as session:
@@ -320,13 +216,21 @@ def test_a_stream_ends_when_its_video_is_deleted(streams: Streams, ann: Person) 
 
 def test_pages_of_the_same_host_may_read_and_others_may_not(streams: Streams, ann: Person) -> None:
     job_id = ann.analysis(ann.video())
-    for origin, allowed in (("http://127.0.0.1:8000", "http://127.0.0.1:8000"), ("http://evil.example", None),
-                            ("null", None)):  # fmt: skip
+    for origin, allowed in (
+        ("http://127.0.0.1:8000", "http://127.0.0.1:8000"),
+        ("http://evil.example", None),
+        ("null", None),
+        ("http://[", None),
+        ("http://127.0.0.1.evil.example", None),
+    ):
         answer = streams.get(ann, job_id, Origin=origin)
         assert answer.headers.get("Access-Control-Allow-Origin") == allowed
         assert answer.headers["Vary"] == "Origin"
-    asked = requests.options(f"{streams.url}/api/jobs/{job_id}/events", timeout=5,
-                             headers={"Origin": "http://127.0.0.1:8000", "Access-Control-Request-Method": "GET"})
+    asked = requests.options(
+        f"{streams.url}/api/jobs/{job_id}/events",
+        timeout=5,
+        headers={"Origin": "http://127.0.0.1:8000", "Access-Control-Request-Method": "GET"},
+    )
     assert "Authorization" in asked.headers["Access-Control-Allow-Headers"]
 
 
@@ -345,13 +249,56 @@ def test_many_streams_are_told_while_some_readers_sleep(streams: Streams, ann: P
     assert requests.get(f"{streams.url}/health", timeout=5).status_code == 200
 
 
+def test_a_silent_stream_says_that_it_lives(
+    streams: Streams, ann: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ecg.web import streams as module
+    from ecg.web.broadcast import Broadcast
+    from ecg.web.live import LiveProgress
+
+    monkeypatch.setattr(module, "HEARTBEAT_S", 0.3)
+    job_id = ann.analysis(ann.video())
+    user = ann.tokens["user"]["id"]
+    family = jwt.decode(ann.tokens["access_token"], options={"verify_signature": False})["family"]
+    reader = module.Reader(user, family, job_id)
+    broadcast = Broadcast(settings(), module.in_thread)
+    broadcast.notified = True
+    stream = module.Stream(reader, broadcast, broadcast.follow(job_id), after_id=0)
+    told = stream.run(*reader.read(0), LiveProgress(settings().progress_url))
+    assert "event: created" in next(text for text in told if text.startswith("id: "))
+    assert next(told).startswith(": ")
+    assert next(told).startswith(": ")
+
+
+def test_a_stream_survives_the_loss_of_every_connection_to_the_database(
+    streams: Streams, ann: Person
+) -> None:
+    job_id = ann.analysis(ann.video())
+    listener = streams.listen(ann, job_id)
+    listener.next()
+    with transaction() as session:
+        session.execute(
+            text(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
+            )
+        )
+    work_off(job_id)
+    assert listener.rest(timeout_s=10)[-1].event == "done"
+
+
 def test_a_stream_works_on_while_redis_is_down(
     streams: Streams, services: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = Path(tempfile.mkdtemp(prefix="ecg-test-", dir="/tmp"))
     folder.chmod(0o755)
     server = start_redis(folder / "redis")
-    env = {**services, "REDIS_URL": server.url, "ECG_DATA_DIR": str(tmp_path), "ECG_SECRET_KEY": "known to both"}
+    env = {
+        **services,
+        "REDIS_URL": server.url,
+        "ECG_DATA_DIR": str(tmp_path),
+        "ECG_SECRET_KEY": "known to both",
+    }
     process, own = start_streams(env)
     try:
         ann = Person(create_app(), "ann@example.org")

@@ -56,7 +56,13 @@ def test_an_uploaded_file_cannot_act_as_a_page(ann: Person) -> None:
     answer = ann.client.get(ann.get(f"/api/videos/{ann.video(b'<script>')}").json["url"])
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert "sandbox" in answer.headers["Content-Security-Policy"]
-    for content_type in ("text/html", "image/svg+xml", "application/xhtml+xml", "video/mp4\r\nX: y", "video/"):
+    for content_type in (
+        "text/html",
+        "image/svg+xml",
+        "application/xhtml+xml",
+        "video/mp4\r\nX: y",
+        "video/",
+    ):
         assert ask(ann, content_type=content_type).status_code == 400, content_type
 
 

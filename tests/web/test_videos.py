@@ -15,7 +15,9 @@ def test_an_analysis_is_accepted_with_a_place_to_follow_it(ann: Person) -> None:
     job = ann.get(answer.json["status_url"]).json
     assert job["id"] == answer.json["job_id"]
     assert job["kind"] == "analysis"
-    assert answer.json["events_url"] == job["events_url"] == f"http://localhost:8001/api/jobs/{job['id']}/events"
+    assert (
+        answer.json["events_url"] == job["events_url"] == f"http://localhost:8001/api/jobs/{job['id']}/events"
+    )
 
 
 def test_a_video_tells_how_its_analysis_is_doing(ann: Person) -> None:
@@ -63,8 +65,14 @@ def test_a_scenario_is_composed_in_the_style_and_size_asked_for(ann: Person) -> 
 
 def test_a_style_or_strength_that_is_not_there_is_told(ann: Person) -> None:
     video_id, _ = ann.analysed_video()
-    for query, name in (({"style": "x"}, "style"), ({"strength": 2}, "strength"), ({"strength": "nan"}, "strength"),
-                        ({"width": 0}, "width"), ({"style": "../../x\0"}, "style"), ({"hue": 1}, "hue")):  # fmt: skip
+    for query, name in (
+        ({"style": "x"}, "style"),
+        ({"strength": 2}, "strength"),
+        ({"strength": "nan"}, "strength"),
+        ({"width": 0}, "width"),
+        ({"style": "../../x\0"}, "style"),
+        ({"hue": 1}, "hue"),
+    ):
         answer = ann.get(f"/api/videos/{video_id}/scenario", **query)
         assert answer.status_code == 400, query
         assert name in answer.json["error"]["message"]

@@ -17,7 +17,7 @@ export function joined(boxes) {
 }
 
 /** The smallest box that holds all of `boxes`. */
-export function around(boxes) {
+function around(boxes) {
   const left = Math.min(...boxes.map(([x]) => x));
   const top = Math.min(...boxes.map(([, y]) => y));
   const right = Math.max(...boxes.map(([x, , width]) => x + width));

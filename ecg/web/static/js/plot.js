@@ -29,7 +29,7 @@ export class Plot {
   show({ prosody, result, speakers }) {
     Object.assign(this, { prosody, speakers, duration_s: result.duration, bands: bands(result.segments) });
     setAttribute(this.canvas, "aria-label", t("plot.alt", { time: clock(result.duration) }));
-    fill(this.words, summary(prosody), speakerTable(result, speakers));
+    fill(this.words, summary(prosody, this.bands), speakerTable(result, speakers));
     this.draw();
   }
 
@@ -127,10 +127,11 @@ function followPointer(element, onShare) {
   });
 }
 
-/** What the plot shows, in sentences. */
-function summary({ loudness_db: loudness, pitch_hz: pitch }) {
+/** What the plot shows, in sentences: pauses are not part of how loud someone speaks. */
+function summary({ hop_s, loudness_db: loudness, pitch_hz: pitch }, spans) {
   const rounded = (range) => Object.fromEntries(Object.entries(range).map(([k, v]) => [k, Math.round(v)]));
-  const level = span(loudness.filter((db) => db > QUIET_DB));
+  const spoken = spans.flatMap(({ start_s, end_s }) => loudness.slice(start_s / hop_s, end_s / hop_s));
+  const level = span(spoken.filter((db) => db > QUIET_DB));
   const tone = span(pitch);
   return [
     level && h("p", {}, t("plot.loudnessSpan", rounded(level))),

@@ -11,6 +11,7 @@ export class TranscriptView {
     this.onSeek = onSeek;
     this.words = [];
     this.current = null;
+    this.t_s = 0;
     this.scrolled_at = 0;
     this.count = h("span.hint");
     this.text = h("div.transcript-text", {
@@ -34,6 +35,7 @@ export class TranscriptView {
     this.words.sort((a, b) => a.start_s - b.start_s);
     fill(this.count, t("transcript.words", { count: this.words.length }));
     this.current = null;
+    this.follow(this.t_s, false);
   }
 
   follow(t_s, playing) {
@@ -92,7 +94,7 @@ export class TranscriptView {
     const steps = { ArrowLeft: -1, ArrowRight: 1 };
     if (!(event.key in steps)) return;
     event.preventDefault();
-    const here = this.#begunBy((this.t_s ?? 0) + 0.001);
+    const here = this.#begunBy(this.t_s + 0.001);
     const word = this.words[Math.min(Math.max(here + steps[event.key], 0), this.words.length - 1)];
     if (!word) return;
     this.onSeek(word.start_s);
