@@ -79,7 +79,7 @@ class CaptureSession:
         Raises `ProcessingError` when the player fails, `ServiceUnavailable` when Chromium does.
         """
         picture = np.zeros((self.box.height, self.box.width, 4), np.uint8)
-        view = memoryview(picture).cast("B").toreadonly()
+        view = picture.data.cast("B").toreadonly()
         done = 0
         for change in self._page.wire.changes(first_frame, count, fps, self._page.ahead):
             for _ in range(change.repeat):
@@ -168,9 +168,13 @@ class CaptureBrowser:
         scenario = Scenario.from_json(scenario_json).to_json()
         chromium, server = self._ready()
         self._sessions += 1
-        page_type = CanvasPage if self.path == CanvasPage.path else ScreenshotPage
         with contextlib.ExitStack() as stack:
-            page = stack.enter_context(page_type.opened(chromium, server, width, height, self._stall_s))
+            place = (chromium, server, width, height, self._stall_s)
+            page: CanvasPage | ScreenshotPage
+            if self.path == CanvasPage.path:
+                page = stack.enter_context(CanvasPage.opened(*place))
+            else:
+                page = stack.enter_context(ScreenshotPage.opened(*place))
             answer = page.wire.ask(open={"scenario": scenario, "width": width, "height": height})
             return CaptureSession(page, Box(*answer["box"]), stack.pop_all())
 

@@ -6,6 +6,7 @@ import base64
 import contextlib
 import io
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -52,5 +53,5 @@ class ScreenshotPage:
         with Image.open(io.BytesIO(base64.b64decode(shot["data"]))) as image:
             return np.asarray(image.convert("RGBA"))
 
-    def _send(self, method: str, **params: object) -> dict[str, object]:
+    def _send(self, method: str, **params: Any) -> dict[str, Any]:
         return self._chromium.call(method, lambda: self._session.send(method, params))

@@ -22,6 +22,7 @@ from urllib.parse import unquote, urlsplit
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 from websockets.sync.server import Server, ServerConnection, serve
+from websockets.typing import Origin
 
 _PAGE_DIR = Path(__file__).parent / "page"
 
@@ -91,7 +92,7 @@ class PlayerServer:
             self._take,
             sock=listener,
             process_request=self._answer,
-            origins=[f"http://{self._authority}"],
+            origins=[Origin(f"http://{self._authority}")],
             compression=None,  # pixels on loopback: packing costs more than copying
             max_size=2**28,  # a frame of the largest picture, RGBA, is 2**25 bytes
             ping_interval=None,  # a page busy with layout is not dead; the reader has its own deadline

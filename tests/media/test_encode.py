@@ -34,7 +34,7 @@ def plain_transcode(source: Path, out: Path, *filters: str) -> Path:
 def psnr_outside(source: Path, coded: Path, overlay: OverlaySpec) -> float:
     """PSNR in dB of what lies outside the caption box and the blocks it cuts, over a few pictures."""
     errors = []
-    for t_s in (0.1, 0.42, 0.8):
+    for t_s in (0.42, 0.8):
         a, b = (decode_frame(path, t_s).astype(float) for path in (source, coded))
         difference = (a - b) ** 2
         rows = slice(overlay.y - _BLOCK, overlay.y + overlay.height + _BLOCK)
@@ -64,8 +64,13 @@ def test_outside_the_caption_box_the_picture_is_as_good_as_a_plain_transcode(tmp
     assert psnr_outside(source, ours, overlay) == pytest.approx(psnr_outside(source, plain, overlay), abs=0.1)
 
 
-@pytest.mark.parametrize("size", ["320x180", "1280x720"])
-@pytest.mark.parametrize("tags", [(), ("-colorspace", "bt709"), ("-colorspace", "smpte170m")])
+COLOURED = [
+    ("320x180", ()), ("320x180", ("-colorspace", "bt709")), ("1280x720", ()),
+    ("1280x720", ("-colorspace", "smpte170m")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("size", "tags"), COLOURED)
 def test_captions_have_their_own_colour_in_their_box_and_nowhere_else(tmp_path: Path, size: str, tags: tuple):
     source = clips.video(tmp_path / "a.mp4", size=size, seconds=0.6, fps="10", source="color", picture=tags)
     picture = decode_frame(
@@ -92,7 +97,7 @@ def test_each_caption_frame_lies_on_its_own_picture(tmp_path: Path):
     assert levels == pytest.approx([0, 84, 156, 228], abs=4)
 
 
-@pytest.mark.parametrize("degrees", [90, 180, 270])
+@pytest.mark.parametrize("degrees", [90, 180])
 def test_a_rotated_source_is_upright_and_captions_lie_in_the_upright_picture(tmp_path: Path, degrees: int):
     source = clips.rotated(tmp_path / "a.mp4", degrees, seconds=0.6, fps="10")
     plain = plain_transcode(source, tmp_path / "plain.mp4")
@@ -194,21 +199,19 @@ def test_sound_alone_is_laid_under_a_plain_picture(tmp_path: Path):
 # --- when it shows it
 
 
-@pytest.mark.parametrize("chunks", [1, 3])
-@pytest.mark.parametrize(
-    ("name", "options"),
-    [
-        ("plain.mp4", {}),
-        ("ntsc.mp4", {"fps": "30000/1001", "frames": 30}),
-        ("bframes.mp4", {"picture": ("-preset", "veryfast", "-bf", 3, "-x264-params", "open-gop=1")}),
-        ("rounded.mkv", {"fps": "30000/1001", "frames": 30}),
-        ("late.ts", {"picture": ("-preset", "veryfast", "-output_ts_offset", 50)}),
-        ("half_a_frame_off.mp4", {"late_s": 0.02}),
-        ("few_key_frames.mp4", {"picture": ("-g", 1000)}),
-    ],
-)
+COUNTERS = {
+    "plain": ("a.mp4", 1, {}),
+    "few key frames": ("a.mp4", 3, {"picture": ("-g", 1000)}),
+    "b-frames": ("a.mp4", 3, {"picture": ("-preset", "veryfast", "-bf", 3, "-x264-params", "open-gop=1")}),
+    "rounded times": ("a.mkv", 3, {"fps": "30000/1001", "frames": 30}),
+    "stream that starts late": ("a.ts", 3, {"picture": ("-preset", "veryfast", "-output_ts_offset", 50)}),
+    "half a frame off": ("a.mp4", 3, {"late_s": 0.02}),
+}
+
+
+@pytest.mark.parametrize(("name", "chunks", "options"), COUNTERS.values(), ids=COUNTERS)
 def test_every_picture_comes_once_and_in_order_however_it_is_cut(
-    tmp_path: Path, name: str, options: dict, chunks: int
+    tmp_path: Path, name: str, chunks: int, options: dict
 ):
     source = clips.counter(tmp_path / name, **options)
     frames = options.get("frames", 25)
@@ -222,18 +225,16 @@ def test_every_picture_comes_once_and_in_order_however_it_is_cut(
     assert steps == pytest.approx(float(1 / probe(source, LIMITS).fps), abs=2e-5)
 
 
-@pytest.mark.parametrize("chunks", [1, 4])
-def test_pictures_at_a_variable_rate_stand_as_long_as_in_the_source(tmp_path: Path, chunks: int):
+def test_pictures_at_a_variable_rate_stand_as_long_as_in_the_source(tmp_path: Path):
     # Number 8 stands for 12 frames' time: longer than a chunk.
     source = clips.counter(tmp_path / "a.mp4", filters="select='not(between(n,9,19))'")
-    shown = clips.numbers(render(source, tmp_path / "o.mp4", chunks=chunks))
+    shown = clips.numbers(render(source, tmp_path / "o.mp4", chunks=4))
     assert shown == [*range(9), *[8] * 11, *range(20, 25)]
 
 
-@pytest.mark.parametrize("chunks", [1, 3])
-def test_a_picture_that_ends_before_the_sound_stands_still(tmp_path: Path, chunks: int):
+def test_a_picture_that_ends_before_the_sound_stands_still_in_every_part(tmp_path: Path):
     source = clips.video(tmp_path / "a.mp4", seconds=0.8, sound_s=2.0)
-    out = render(source, tmp_path / "o.mp4", chunks=chunks)
+    out = render(source, tmp_path / "o.mp4", chunks=3)
     info = probe(out, LIMITS)
     assert info.duration_s == pytest.approx(2.0, abs=FRAME_SLACK / 25)
     assert len(clips.stamps_s(out)) == pytest.approx(50, abs=1)
@@ -248,11 +249,9 @@ def test_a_picture_that_begins_after_the_sound_stands_from_the_start(tmp_path: P
 
 
 LENGTHS = {
-    "25 fps 640x360": {"size": "640x360"},
+    "25 fps 640x360": {"size": "640x360", "seconds": 0.8},
     "ntsc": {"fps": "30000/1001", "seconds": 1.3},
-    "vertical": {"size": "1080x1920", "fps": "30", "seconds": 0.6},
-    "60 fps": {"fps": "60", "seconds": 0.7},
-    "longer sound": {"sound_s": 1.5},
+    "vertical": {"size": "1080x1920", "fps": "30", "seconds": 0.5},
     "shorter sound": {"sound_s": 0.5},
     "late sound": {"sound_from_s": 0.5},
 }
@@ -312,8 +311,8 @@ def test_captions_at_another_rate_than_the_video_are_refused(clip: Path, tmp_pat
 
 
 def test_frames_are_taken_as_they_are_encoded_and_memory_stays_flat(tmp_path: Path):
-    source = clips.video(tmp_path / "a.mp4", size="640x360", fps="60", seconds=4, sound=False)
-    overlay = OverlaySpec(0, 0, 640, 360, Fraction(60))  # 221 MB of captions in all
+    source = clips.video(tmp_path / "a.mp4", size="640x360", fps="60", seconds=2, sound=False)
+    overlay = OverlaySpec(0, 0, 640, 360, Fraction(60))  # 110 MB of captions in all
     resident: list[int] = []
 
     def frames():
@@ -322,7 +321,7 @@ def test_frames_are_taken_as_they_are_encoded_and_memory_stays_flat(tmp_path: Pa
             yield bytes(640 * 360 * 4)
 
     burn_all(source, tmp_path / "o.mp4", overlay=overlay, frames=frames())
-    assert len(resident) == 240
+    assert len(resident) == 120
     assert resident[-1] - resident[20] < 20e6
 
 

@@ -64,8 +64,10 @@ def beep_s(path: Path, tmp_path: Path) -> float:
     return float(np.argmax(loud)) / 16_000
 
 
-@pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts"])
-@pytest.mark.parametrize(("offset_s", "codec"), [(0.0, "aac"), (0.6, "aac"), (0.6, "mp2")])
+@pytest.mark.parametrize(
+    ("suffix", "offset_s", "codec"),
+    [("mp4", 0.6, "aac"), ("mkv", 0.0, "aac"), ("ts", 0.6, "aac"), ("ts", 0.6, "mp2")],
+)
 def test_flash_and_beep_stay_together(tmp_path: Path, suffix: str, offset_s: float, codec: str):
     source = clips.beep(tmp_path / f"a.{suffix}", at_s=1.2, shift_s=offset_s, codec=codec)
     out = render(source, tmp_path / "o.mp4", chunks=2)
@@ -87,12 +89,12 @@ def test_where_a_video_was_taken_is_not_passed_on(tmp_path: Path):
 
 
 def test_a_seam_does_not_show(tmp_path: Path, clip: Path):
-    whole, cut = (render(clip, tmp_path / f"{n}.mp4", chunks=n, quality=100) for n in (1, 4))
-    for a, b in zip(*(frames_at(path, [0.2, 0.24, 0.28, 0.48, 0.52]) for path in (whole, cut)), strict=True):
+    whole, cut = (render(clip, tmp_path / f"{n}.mp4", chunks=n, quality=100) for n in (1, 2))
+    for a, b in zip(*(frames_at(path, [0.46, 0.5, 0.54]) for path in (whole, cut)), strict=True):
         assert np.abs(a.astype(int) - b).mean() < 1.5
 
 
-@pytest.mark.parametrize("name", ["it's.mp4", "two\nlines.mp4", "한글 🎬.mp4", "-o.mp4"])
+@pytest.mark.parametrize("name", ["it's\n한글 🎬.mp4", "-o.mp4"])
 def test_any_file_name_will_do_for_every_part(tmp_path: Path, clip: Path, name: str):
     folder = tmp_path / name.removesuffix(".mp4")
     folder.mkdir()

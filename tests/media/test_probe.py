@@ -46,7 +46,7 @@ def test_what_is_known_survives_json(tmp_path: Path):
     assert MediaInfo.from_json(json.loads(json.dumps(info.to_json()))) == info
 
 
-@pytest.mark.parametrize("suffix", ["mp4", "mov", "mkv", "avi", "ts", "webm"])
+@pytest.mark.parametrize("suffix", ["mkv", "avi", "ts", "webm"])
 def test_every_video_format_gives_the_same_rate_and_length(tmp_path: Path, suffix: str):
     codecs = ("-c:v", "libvpx", "-cpu-used", 8, "-deadline", "realtime", "-c:a", "libopus")
     path = clips.video(
@@ -59,14 +59,14 @@ def test_every_video_format_gives_the_same_rate_and_length(tmp_path: Path, suffi
     )  # the last frame of sound may reach past the picture
 
 
-@pytest.mark.parametrize("suffix", ["wav", "mp3", "flac", "ogg", "m4a", "aac"])
+@pytest.mark.parametrize("suffix", ["wav", "mp3", "ogg", "aac"])
 def test_sound_alone_is_fine_and_has_no_picture(tmp_path: Path, suffix: str):
     info = probe(clips.sound(tmp_path / f"a.{suffix}", seconds=2), LIMITS)
     assert (info.has_video, info.has_audio, info.width, info.fps) == (False, True, None, None)
     assert info.duration_s == pytest.approx(2.0, abs=0.1)
 
 
-@pytest.mark.parametrize("suffix", ["mp3", "m4a", "flac"])
+@pytest.mark.parametrize("suffix", ["mp3", "m4a"])
 def test_a_cover_picture_is_no_video(tmp_path: Path, suffix: str):
     info = probe(clips.with_cover(tmp_path / f"a.{suffix}"), LIMITS)
     assert (info.has_video, info.has_audio) == (False, True)
@@ -119,15 +119,7 @@ def test_limits_come_from_the_settings():
     assert (limits.max_duration_s, limits.pixels, limits.streams) == (7.0, 9, 2)
 
 
-NAMES = [
-    'it\'s "quoted".mp4',
-    "two\nlines.mp4",
-    "영상 클립.mp4",
-    "🎬🍿.mp4",
-    "-i.mp4",
-    "a%d.mp4",
-    "x:y,z;[w].mp4",
-]
+NAMES = ['it\'s "quoted".mp4', "two\nlines.mp4", "영상 🎬.mp4", "-i.mp4", "a%d:y,z;[w].mp4"]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -91,8 +91,8 @@ def test_a_full_disk_is_a_reason_to_try_again():
 def test_progress_rises_to_one(tmp_path: Path):
     seen: list[float] = []
     runner.run(
-        ["ffmpeg", "-re", "-f", "lavfi", "-i", "sine=d=1.5", str(tmp_path / "out.wav")],
-        timeout_s=20, on_progress=seen.append, duration_s=1.5,
+        ["ffmpeg", "-re", "-f", "lavfi", "-i", "sine=d=1.2", str(tmp_path / "out.wav")],
+        timeout_s=20, on_progress=seen.append, duration_s=1.2,
     )  # fmt: skip
     assert len(seen) >= 3
     assert seen == sorted(seen)

@@ -253,7 +253,7 @@ def test_a_silent_stream_says_that_it_lives(
     streams: Streams, ann: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from ecg.web import streams as module
-    from ecg.web.broadcast import Broadcast
+    from ecg.web.broadcast import Broadcast, Follower
     from ecg.web.live import LiveProgress
 
     monkeypatch.setattr(module, "HEARTBEAT_S", 0.3)
@@ -263,7 +263,7 @@ def test_a_silent_stream_says_that_it_lives(
     reader = module.Reader(user, family, job_id)
     broadcast = Broadcast(settings(), module.in_thread)
     broadcast.notified = True
-    stream = module.Stream(reader, broadcast, broadcast.follow(job_id), after_id=0)
+    stream = module.Stream(reader, broadcast, Follower(), after_id=0)
     told = stream.run(*reader.read(0), LiveProgress(settings().progress_url))
     assert "event: created" in next(text for text in told if text.startswith("id: "))
     assert next(told).startswith(": ")
