@@ -50,7 +50,10 @@ def spawn(kind: ProcessType, log: Path, env: Mapping[str, str], hold: Sequence[i
 
 @dataclass
 class Member:
-    """A process that is started again whenever it ends, after a pause that grows with every early end."""
+    """A process that is started again whenever it ends, after a pause that grows with every early end.
+
+    ``early_ends``: how often in a row it ended soon after its start.
+    """
 
     name: str
     start: Callable[[], guard.Guarded]
@@ -58,8 +61,8 @@ class Member:
     say: Callable[[str], None]
     stop_signal: int
     process: guard.Guarded | None = None
+    early_ends: int = 0
     _started_s: float = 0.0
-    _early_ends: int = 0
     _again_s: float = float("inf")
 
     def launch(self) -> None:
@@ -86,8 +89,8 @@ class Member:
     def _pause(self, what_happened: str) -> None:
         now_s = time.monotonic()
         self.process = None
-        self._early_ends = 0 if now_s - self._started_s > _SETTLED_S else self._early_ends + 1
-        pause_s = min(_LONGEST_PAUSE_S, 2.0 ** (self._early_ends - 1)) if self._early_ends else 0.0
+        self.early_ends = 0 if now_s - self._started_s > _SETTLED_S else self.early_ends + 1
+        pause_s = min(_LONGEST_PAUSE_S, 2.0 ** (self.early_ends - 1)) if self.early_ends else 0.0
         self._again_s = now_s + pause_s
         self.say(f"{self.name} {what_happened}; it is started again in {pause_s:.0f} s. Its log: {self.log}")
 

@@ -24,6 +24,8 @@ from ecg.stack import embedded, gpus, logs, ports, running
 from ecg.stack.processes import Member, process_types, spawn
 
 _READY_S = 180.0
+#: A process that ends so often in a row before the stack was ever ready will not get better by itself.
+_HOPELESS_ENDS = 4
 # Longer than the workers' own soft shutdown (celeryconfig.worker_soft_shutdown_timeout).
 _STOP_WORKERS_S = 20.0
 _STOP_SERVERS_S = 20.0
@@ -98,6 +100,8 @@ class Stack:
                 self.config.data_dir / "redis", port, self._hold))  # fmt: skip
             self.config = dataclasses.replace(self.config, redis_url=url)
         migrations.upgrade(self.config.database_url)
+        for name in ("store", "scratch"):
+            running.private_folder(self.config.data_dir, name)
         self._announce(ready=False)
         env = self._environment()
         for kind in process_types(gpus.find(self.config.gpus), self.flower):
@@ -136,22 +140,21 @@ class Stack:
             for member in (*self.servers, *self.workers):
                 member.tend()
             if not ready and time.monotonic() >= look_again_s:
-                missing = what_is_missing(*(
-                    local_url(self.config.host, port) for port in (self.config.port, self.config.stream_port)
-                ))  # fmt: skip
-                ready, look_again_s = not missing, time.monotonic() + 0.3
-                if ready:
-                    self._announce(ready=True)
-                    self._greet()
-                elif time.monotonic() > deadline_s:
-                    raise ServiceUnavailable(f"ECG did not become healthy: {missing}. Logs: {self._logs}"
-                                             + self._last_words())  # fmt: skip
+                ready, look_again_s = self._has_become_ready(deadline_s), time.monotonic() + 0.3
             time.sleep(0.05)
 
-    def _last_words(self) -> str:
-        """The end of the log of each process that does not stay up."""
-        return "".join(f"\n--- {member.name}\n{logs.tail(member.log, 800)}"
-                       for member in self.workers if member.has_stopped())  # fmt: skip
+    def _has_become_ready(self, deadline_s: float) -> bool:
+        ports_to_ask = (self.config.port, self.config.stream_port)
+        missing = what_is_missing(*(local_url(self.config.host, port) for port in ports_to_ask))
+        if not missing:
+            self._announce(ready=True)
+            self._greet()
+            return True
+        hopeless = [member for member in self.workers if member.early_ends >= _HOPELESS_ENDS]
+        if hopeless or time.monotonic() > deadline_s:
+            last_words = "".join(f"\n--- {member.name}:\n{logs.tail(member.log, 800)}" for member in hopeless)
+            raise ServiceUnavailable(f"ECG does not get healthy: {missing}. Logs: {self._logs}{last_words}")
+        return False
 
     def _announce(self, *, ready: bool) -> None:
         config = self.config

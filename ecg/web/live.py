@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
+from functools import cached_property
 
 import redis
 
@@ -20,9 +21,13 @@ class LiveProgress:
     """Asks Redis how far running jobs are; progress is worth a short wait and never an error."""
 
     def __init__(self, url: str) -> None:
-        self._client = progress.connect(url)
+        self._url = url
         self._away_until_s = 0.0
         self._away = False
+
+    @cached_property
+    def _client(self) -> redis.Redis:
+        return progress.connect(self._url)
 
     def percents(self, jobs: Sequence[Job]) -> dict[str, float]:
         """How far each job is, 0..100: what is recorded, or the newest tick where that is further."""

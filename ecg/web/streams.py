@@ -15,6 +15,7 @@ from typing import Any
 
 import gevent
 from flask import Flask, Response, request
+from gevent.lock import BoundedSemaphore
 
 from ecg import accounts, events, history
 from ecg.config import Settings
@@ -36,6 +37,8 @@ HEARTBEAT_S = 15.0
 _LOOK_S = 2.0
 _BATCH = 500
 _BROWSER_RETRY_MS = 2000
+# Each takes a connection of Redis for a moment; thousands of streams may begin at once.
+_LIVE_AT_ONCE = BoundedSemaphore(32)
 
 
 def in_thread(work: Callable[..., Any], *arguments: Any) -> Any:
@@ -130,7 +133,9 @@ class Stream:
         yield f"retry: {_BROWSER_RETRY_MS}\n\n"
         self._milestone = job.milestone
         yield from self._events(found)
-        yield from self._ticks([{"percent": live.percents([job])[job.id]}])
+        with _LIVE_AT_ONCE:
+            percent = live.percents([job])[job.id]
+        yield from self._ticks([{"percent": percent}])
         ended, more = _ended(job, found), len(found) == _BATCH
         while not ended:
             ticks, look = ([], True) if more else self._follower.wait(self._patience_s())
