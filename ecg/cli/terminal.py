@@ -17,4 +17,3 @@ class TypedErrors(click.Group):
             return super().invoke(ctx)
         except EcgError as error:
             raise click.ClickException(f"{error.message} [{error.code}]") from error
-

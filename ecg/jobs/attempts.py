@@ -42,8 +42,11 @@ class NewArtifact:
 
 
 def claim(session: Session, step_id: int, *, worker: str, lease_s: float) -> Claim | None:
-    """Take a ready step, or ``None`` when it is not to be had (taken, ended, backing off, duplicate)."""
-    job = lifecycle.lock_of_step(session, step_id)
+    """Take a ready step, or ``None`` when it is not to be had (taken, ended, backing off, deleted)."""
+    try:
+        job = lifecycle.lock_of_step(session, step_id)
+    except LeaseLost:
+        return None
     if job.status not in ACTIVE_JOBS:
         return None
     row = session.execute(_CLAIM, {"id": step_id, "worker": worker, "lease": lease_s,
@@ -138,7 +141,10 @@ def fail(session: Session, step_id: int, fence: int, error: EcgError, *, max_err
 
 def lose(session: Session, step_id: int, *, max_losses: int) -> None:
     """Bring back a step whose worker stopped renewing its lease (called by the reconciler)."""
-    job = lifecycle.lock_of_step(session, step_id)
+    try:
+        job = lifecycle.lock_of_step(session, step_id)
+    except LeaseLost:
+        return
     step = session.get_one(Step, step_id, with_for_update=True, populate_existing=True)
     if step.status != StepStatus.RUNNING or not session.scalar(_EXPIRED, {"id": step_id}):
         return

@@ -9,7 +9,7 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.orm import Session
 
 from ecg import events
-from ecg.errors import Conflict, NotFound
+from ecg.errors import Conflict, LeaseLost, NotFound
 from ecg.jobs.graphs import GRAPHS, StepSpec
 from ecg.jobs.milestones import BY_END, further, message
 from ecg.models import ACTIVE_JOBS, OPEN_STEPS, Job, JobKind, JobStatus, Step, StepStatus
@@ -55,11 +55,12 @@ def lock(session: Session, job_id: str) -> Job:
 
 
 def lock_of_step(session: Session, step_id: int) -> Job:
-    """The locked job a step belongs to."""
+    """The locked job a step belongs to; `LeaseLost` when both were deleted with their video."""
     job_id = session.scalar(select(Step.job_id).where(Step.id == step_id))
-    if job_id is None:
-        raise NotFound(f"There is no step {step_id}.")
-    return lock(session, job_id)
+    job = session.get(Job, job_id, with_for_update=True, populate_existing=True) if job_id else None
+    if job is None:
+        raise LeaseLost("The step was deleted together with its video.", step_id=step_id)
+    return job
 
 
 def promote(session: Session, job: Job) -> None:

@@ -87,7 +87,7 @@ class OfflineEngine:
     def _decode(self, sound: Samples) -> list[pocketsphinx.Segment]:
         decoder = self._decoder
         # Forget the speech before: the same sound gives the same words, whatever came earlier.
-        pass
+        decoder.reinit_feat()
         decoder.start_utt()
         try:
             decoder.process_raw(sound.tobytes(), full_utt=True)

@@ -102,7 +102,7 @@ def start_redis(folder: Path, port: int = 0, hold: Sequence[int] = ()) -> Servic
     config = folder / "redis.conf"
     config.write_text(
         f"bind 127.0.0.1\nport {port}\nrequirepass {password}\ndir {folder}\n"
-        "appendonly yes\nappendfsync everysec\nsave \"\"\nmaxmemory-policy noeviction\ndaemonize no\n"
+        'appendonly yes\nappendfsync everysec\nsave ""\nmaxmemory-policy noeviction\ndaemonize no\n'
     )
     _give(config, user)
     config.chmod(0o600)
@@ -261,4 +261,3 @@ def _await(service: Service, answer: Callable[[], object]) -> None:
                 tail = service.log.read_text(errors="replace")[-800:]
                 raise ServiceUnavailable(f"{service.name} did not start: {error}\n{tail}") from error
             time.sleep(0.05)
-

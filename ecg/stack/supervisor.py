@@ -207,4 +207,3 @@ def local_url(host: str, port: int) -> str:
     """The address under which this machine itself reaches a server that listens on ``host``."""
     name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
     return f"http://{name}:{port}"
-

@@ -62,6 +62,12 @@ def test_words_outside_every_turn_go_to_the_nearest_speaker():
     assert transcript.segments[0].speaker_confidence == 0
 
 
+def test_a_word_between_two_turns_goes_to_the_nearer_one():
+    spans = [(0.0, 0.4), (1.0, 1.4), (1.9, 2.3)]
+    assert speakers_of(merged(said(*spans), (Turn(0, 0.5, "A"), Turn(1.5, 3, "B")))) == ["A", "B", "B"]
+    assert speakers_of(merged(said(*spans), (Turn(0, 0.9, "A"), Turn(1.9, 3, "B")))) == ["A", "A", "B"]
+
+
 def test_without_turns_every_word_is_under_the_unknown_speaker_and_a_warning_says_so():
     transcript = merged(said(*FIVE), None)
     assert speakers_of(transcript) == [UNKNOWN_SPEAKER] * 5

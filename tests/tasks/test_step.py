@@ -11,7 +11,7 @@ from ecg.config import settings
 from ecg.db import transaction
 from ecg.errors import InvalidMedia
 from ecg.jobs import lifecycle
-from ecg.models import Artifact, JobStatus, StepStatus
+from ecg.models import Artifact, JobStatus, StepStatus, Video
 from ecg.storage import store
 from ecg.tasks.step import keeper, run_step, scratch_root
 from ecg.tasks.work import Outcome, Work
@@ -68,6 +68,22 @@ def test_a_step_cancelled_on_the_way_leaves_no_file():
     run_step(cancel_and_go_on, step_of(job, "ingest").id)
     assert job_of(job).status == JobStatus.CANCELLED
     assert artifacts_of(job) == []
+    assert list(store(settings()).keys("analyzed/")) == []
+
+
+def test_a_step_whose_video_was_deleted_on_the_way_leaves_no_file():
+    job = make_job()
+
+    def delete_and_go_on(work: Work) -> Outcome:
+        outcome = leave_a_file(work)
+        with transaction() as session:
+            session.delete(session.get_one(Video, work.claim.video_id))
+        return outcome
+
+    step_id = step_of(job, "ingest").id
+    run_step(delete_and_go_on, step_id)
+    assert list(store(settings()).keys("analyzed/")) == []
+    run_step(leave_a_file, step_id)
     assert list(store(settings()).keys("analyzed/")) == []
 
 
