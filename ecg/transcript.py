@@ -9,12 +9,28 @@ Times are seconds from the start of the media. A value that was not measured is 
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 VERSION = 1
 UNKNOWN_SPEAKER = "SPEAKER_00"
+
+# Scripts and languages written without spaces between words, by the names Unicode gives their letters.
+_SPACELESS_SCRIPTS = ("CJK ", "HIRAGANA", "KATAKANA", "IDEOGRAPHIC", "FULLWIDTH",
+                      "THAI", "LAO", "KHMER", "MYANMAR")  # fmt: skip
+_SPACELESS_LANGUAGES = {"ja", "zh", "yue", "th", "lo", "km", "my"}
+
+
+def glued(before: str, word: str, language: str = "") -> bool:
+    """Whether ``word`` stands against the word ``before`` without a space."""
+    without = (_spaceless(before[-1:]), _spaceless(word[:1]))
+    return any(without) if language.split("-")[0].lower() in _SPACELESS_LANGUAGES else all(without)
+
+
+def _spaceless(char: str) -> bool:
+    return bool(char) and unicodedata.name(char, "").startswith(_SPACELESS_SCRIPTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +112,11 @@ class Segment:
 
     @property
     def text(self) -> str:
-        """The words as one line. Engines put no space into languages that have none."""
-        return " ".join(word.text for word in self.words)
+        """The words as one line, with spaces where their script has them."""
+        text = ""
+        for word in self.words:
+            text += word.text if not text or glued(text, word.text) else f" {word.text}"
+        return text
 
     def to_json(self) -> dict[str, Any]:
         return {

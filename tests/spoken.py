@@ -30,7 +30,8 @@ def spoken_clip(to: Path, sound: Path | None = None, size: str = "640x360", fps:
     sound = sound or voice(to.with_suffix(".wav"))
     length = ["-t", str(seconds)] if seconds else ["-shortest"]
     ffmpeg("-f", "lavfi", "-i", f"testsrc2=size={size}:rate={fps}", "-i", sound, *length,
-           "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac", "-ar", "44100", to)  # fmt: skip
+           "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac", "-ar", "44100",
+           to)  # fmt: skip
     return to
 
 

@@ -31,8 +31,8 @@ def silent_film(folder: Path) -> Path:
 
 
 def sound_without_speech(folder: Path) -> Path:
-    ffmpeg("-f", "lavfi", "-i", "testsrc2=duration=4:size=320x180", "-f", "lavfi", "-i", "sine=220:duration=4",
-           "-c:v", "libx264", "-c:a", "aac", folder / "tone.mp4")  # fmt: skip
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=duration=4:size=320x180",
+           "-f", "lavfi", "-i", "sine=220:duration=4", "-c:v", "libx264", "-c:a", "aac", folder / "tone.mp4")  # fmt: skip
     return folder / "tone.mp4"
 
 
@@ -85,7 +85,8 @@ def test_bad_input_is_refused_with_a_sentence_that_helps(stack, make: Callable[[
 
 
 @pytest.mark.parametrize("name", [
-    "it's \"quoted\".mp4", "new\nline.mp4", "../../etc/passwd.mp4", "한국어 영상 🎬.mp4", "-rf.mp4", "x" * 300 + ".mp4",
+    "it's \"quoted\".mp4", "new\nline.mp4", "../../etc/passwd.mp4", "한국어 영상 🎬.mp4", "-rf.mp4",
+    "x" * 300 + ".mp4",
 ])  # fmt: skip
 def test_any_file_name_is_only_a_name(stack, name: str, tmp_path: Path):
     person = Client(stack.url)

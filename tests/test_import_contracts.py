@@ -56,6 +56,7 @@ def declared() -> set[str]:
 
 def test_everything_imported_comes_with_a_declared_dependency():
     distributions, known = packages_distributions(), declared()
-    missing = {name for name in imported()
-               if not {d.lower().replace("_", "-") for d in distributions.get(name, [name])} & known}  # fmt: skip
+    brought_by = {name: {d.lower().replace("_", "-") for d in distributions.get(name, [name])}
+                  for name in imported()}  # fmt: skip
+    missing = {name for name, candidates in brought_by.items() if not candidates & known}
     assert not missing, f"not in setup.cfg: {missing}"

@@ -110,10 +110,11 @@ def test_two_voices_have_two_colours_and_emphasis_follows_loudness(stack, tmp_pa
 
 
 def test_a_shouted_word_is_larger_than_its_neighbours(stack, tmp_path: Path):
-    quiet = voice(tmp_path / "quiet.wav", "we walked along the river and talked about the weather", volume=0.15)
+    quiet = voice(tmp_path / "quiet.wav", "we walked along the river and talked about it", volume=0.15)
     loud = voice(tmp_path / "loud.wav", "wonderful", volume=1.0)
     ffmpeg("-i", quiet, "-i", loud, "-i", quiet, "-filter_complex",
-           "[0]apad=pad_dur=0.3[a];[1]apad=pad_dur=0.3[b];[a][b][2]concat=n=3:v=0:a=1", tmp_path / "all.wav")  # fmt: skip
+           "[0]apad=pad_dur=0.3[a];[1]apad=pad_dur=0.3[b];[a][b][2]concat=n=3:v=0:a=1",
+           tmp_path / "all.wav")  # fmt: skip
     clip = spoken_clip(tmp_path / "clip.mp4", tmp_path / "all.wav")
     person = Client(stack.url)
     video = person.upload(clip)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ecg.captions.expression import Voice, voices
-from ecg.captions.lines import LineLimits, break_lines, glued, line_limits
+from ecg.captions.lines import LineLimits, break_lines, line_limits
 from ecg.captions.palette import assign_colors
 from ecg.captions.phrases import phrases
 from ecg.captions.scenario import VERSION, Cue, CueSpeaker, CueWord, Scenario

@@ -26,12 +26,6 @@ _CLOSING_QUOTES = "\"'”’)]」』）】》"
 _CLOSING = _SENTENCE_ENDS + _CLAUSE_ENDS + "”’)]」』）】》々ーぁぃぅぇぉっゃゅょァィゥェォッャュョ"
 _OPENING = "“‘([「『（【《"
 
-# Scripts written without spaces between words.
-_SPACELESS_SCRIPTS = ("CJK ", "HIRAGANA", "KATAKANA", "IDEOGRAPHIC", "FULLWIDTH",
-                      "THAI", "LAO", "KHMER", "MYANMAR")  # fmt: skip
-_SPACELESS_LANGUAGES = {"ja", "zh", "yue", "th", "lo", "km", "my"}
-
-
 # Advances of Roboto Flex that are far from its average.
 _LETTER_EM = {"iljI'’": 0.22, "ftr.,:;!()[]-\"“”": 0.3, "wW": 0.76, "mM@—…%": 0.8}
 
@@ -56,12 +50,6 @@ def line_limits(style: Style, width: int, height: int) -> LineLimits:
         max(room_em, 1.0), phrasing.max_chars, phrasing.max_chars / phrasing.max_wide_chars,
         phrasing.max_lines, style.text.word_space,
     )  # fmt: skip
-
-
-def glued(before: str, word: str, language: str) -> bool:
-    """Whether ``word`` stands against the word ``before`` without a space."""
-    without = (_spaceless(before[-1]), _spaceless(word[0]))
-    return any(without) if language.split("-")[0].lower() in _SPACELESS_LANGUAGES else all(without)
 
 
 def fits(words: Sequence[CueWord], limits: LineLimits) -> bool:
@@ -207,10 +195,6 @@ def _char_em(char: str) -> float:
 
 def _wide(char: str) -> bool:
     return unicodedata.east_asian_width(char) in "WF"
-
-
-def _spaceless(char: str) -> bool:
-    return unicodedata.name(char, "").startswith(_SPACELESS_SCRIPTS)
 
 
 @cache

@@ -17,7 +17,7 @@ class VideoStatus(StrEnum):
 
 
 class Video(Record):
-    """``upload_key`` names the file in the store; ``media`` is what probing found (`MediaInfo`), once known."""
+    """``upload_key`` names the file in the store; ``media``: what probing found (`MediaInfo`), once known."""
 
     __tablename__ = "videos"
 

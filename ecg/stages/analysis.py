@@ -79,7 +79,7 @@ def merge(
 
 
 def plot_data(tracks: Tracks) -> dict[str, Any]:
-    """Loudness and pitch every 50 ms, for drawing: ``{"hop_s", "loudness_db": […], "pitch_hz": […|null]}``."""
+    """Loudness and pitch every 50 ms, for drawing: ``{"hop_s", "loudness_db": […], "pitch_hz": […]}``."""
     hop = round(PLOT_HOP_S / HOP_S)
     groups = len(tracks.power) // hop
     power = tracks.power[: groups * hop].reshape(groups, hop).mean(axis=1)

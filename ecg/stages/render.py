@@ -87,9 +87,11 @@ def chunk(
     fps = Fraction(plan.fps)
     with browser.open(json.loads(scenario.read_text()), plan.width, plan.height) as session:
         box = session.box
-        burn(source, out, info=plan.info, overlay=OverlaySpec(box.x, box.y, box.width, box.height, fps),
-             frames=session.frames(0, plan.frames, fps), encoder=encoder, preset=preset,
-             size=(plan.width, plan.height), fps=fps, quality=plan.quality, on_progress=on_progress)  # fmt: skip
+        burn(
+            source, out, info=plan.info, overlay=OverlaySpec(box.x, box.y, box.width, box.height, fps),
+            frames=session.frames(0, plan.frames, fps), encoder=encoder, preset=preset,
+            size=(plan.width, plan.height), fps=fps, quality=plan.quality, on_progress=on_progress,
+        )  # fmt: skip
         metrics = asdict(session.metrics)
     return {**metrics, "encoder": encoder, "wall_s": round(time.monotonic() - started_s, 2)}
 

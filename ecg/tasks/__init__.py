@@ -12,7 +12,9 @@ from ecg.logs import set_up_logs
 app = Celery("ecg")
 app.config_from_object("celeryconfig")
 # A worker loads the tasks of its own queue: the upkeep worker needs no speech models.
-app.conf.include = [f"ecg.tasks.{queue}" for queue in ([settings().worker_queue] if settings().worker_queue else Queue)]
+app.conf.include = [f"ecg.tasks.{settings().worker_queue}"] if settings().worker_queue else [
+    f"ecg.tasks.{queue}" for queue in Queue
+]  # fmt: skip
 
 
 @setup_logging.connect

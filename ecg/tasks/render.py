@@ -33,6 +33,7 @@ def _close_browser(**_: object) -> None:
 def chunk(work: Work) -> Outcome:
     """Draw and encode one chunk."""
     plan, out = render.Plan(**work.results("prepare")[0]), work.out("chunk.mp4")
-    metrics = render.chunk(work.source(), work.input("prepare", "scenario.json"), plan, out, browser(),
-                           pick_encoder(settings().encoder), settings().x264_preset, work.progress)  # fmt: skip
+    scenario, encoder = work.input("prepare", "scenario.json"), pick_encoder(settings().encoder)
+    metrics = render.chunk(work.source(), scenario, plan, out, browser(), encoder, settings().x264_preset,
+                           work.progress)  # fmt: skip
     return Outcome({"chunk.mp4": out}, metrics)

@@ -32,9 +32,12 @@ def tend_until(member: Member, wanted: Callable[[], bool], timeout_s: float = 10
 
 def test_a_process_that_dies_is_started_again_and_that_is_said(tmp_path: Path):
     said: list[str] = []
-    with a_member(f"echo x >> {tmp_path}/starts; exec sleep 60", tmp_path, said) as member:
+    starts = tmp_path / "starts"
+    starts.touch()
+    with a_member(f"echo x >> {starts}; exec sleep 60", tmp_path, said) as member:
+        tend_until(member, lambda: starts.read_text() == "x\n")
         member.process.kill()
-        tend_until(member, lambda: (tmp_path / "starts").read_text() == "x\nx\n")
+        tend_until(member, lambda: starts.read_text() == "x\nx\n")
         assert "worker ended" in said[0]
         assert "worker.log" in said[0]
 
@@ -43,7 +46,7 @@ def test_the_pause_grows_while_a_process_keeps_dying(tmp_path: Path):
     said: list[str] = []
     with a_member("exit 3", tmp_path, said) as member:
         tend_until(member, lambda: member.early_ends == 3)
-    assert ["1 s", "2 s", "4 s"] == [line.split("again in ")[1][:3] for line in said]
+    assert [line.split("again in ")[1][:3] for line in said] == ["1 s", "2 s", "4 s"]
     assert "exit code 3" in said[0]
 
 

@@ -1,0 +1,101 @@
+"""``ecg caption`` against the running stack, as a person at a terminal uses it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import requests
+
+from ecg.media.probe import Limits, probe
+from tests.conftest import LiveStack
+from tests.spoken import spoken_clip
+
+
+def ecg(stack: LiveStack, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "ecg.cli", *map(str, arguments)]
+    return subprocess.run(command, env=stack.env, capture_output=True, text=True, timeout=200, check=False)
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return spoken_clip(tmp_path_factory.mktemp("clip") / "spoken.mp4", size="320x180")
+
+
+def test_a_spoken_video_becomes_a_captioned_one(stack: LiveStack, clip: Path, tmp_path: Path):
+    done = ecg(stack, "caption", clip, "-o", tmp_path / "out.mp4", "--style", "minimal")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == str(tmp_path / "out.mp4"), "scripts read the last line"
+    assert abs(probe(tmp_path / "out.mp4", Limits()).duration_s - probe(clip, Limits()).duration_s) < 0.05
+    for told in ("Upload", "Analysis", "Render", "Speech engine: ", "Encoder: ", "captured by: "):
+        assert told in done.stdout
+    assert "None" not in done.stdout
+    assert [path.name for path in tmp_path.iterdir()] == ["out.mp4"], "no half-written file stays behind"
+
+
+def test_its_account_is_kept_private(stack: LiveStack, clip: Path, tmp_path: Path):
+    ecg(stack, "caption", tmp_path / "..", "-o", tmp_path / "out.mp4")
+    ecg(stack, "caption", __file__, "-o", tmp_path / "out.mp4")
+    kept = stack.data_dir / "secrets" / "account.json"
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+
+
+def test_a_file_that_is_no_video_ends_with_its_reason(stack: LiveStack, tmp_path: Path):
+    done = ecg(stack, "caption", __file__, "-o", tmp_path / "out.mp4")
+    assert done.returncode == 1
+    assert "INVALID_MEDIA" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_style_that_does_not_exist_is_refused(stack: LiveStack, clip: Path, tmp_path: Path):
+    done = ecg(stack, "caption", clip, "-o", tmp_path / "out.mp4", "--style", "nonsense")
+    assert done.returncode == 1
+    assert "nonsense" in done.stderr
+
+
+def test_a_folder_that_is_not_there_is_told_before_any_work(stack: LiveStack, clip: Path, tmp_path: Path):
+    begun = time.monotonic()
+    done = ecg(stack, "caption", clip, "-o", tmp_path / "nowhere" / "out.mp4")
+    assert done.returncode == 1
+    assert "nowhere" in done.stderr
+    assert time.monotonic() - begun < 10
+
+
+def test_a_wrong_password_is_told(stack: LiveStack, clip: Path, tmp_path: Path):
+    done = ecg(stack, "caption", clip, "-o", tmp_path / "out.mp4", "--url", stack.url,
+               "--email", "nobody@example.org", "--password", "guessed wrong")  # fmt: skip
+    assert done.returncode == 1
+    assert "UNAUTHORIZED" in done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupting_it_cancels_the_job(
+    stack: LiveStack, clip: Path, tmp_path: Path, number: signal.Signals
+):
+    command = [sys.executable, "-m", "ecg.cli", "caption", str(clip), "-o", str(tmp_path / "out.mp4")]
+    running = subprocess.Popen(command, env=stack.env, stdout=subprocess.PIPE, text=True)
+    for line in running.stdout:
+        if line.startswith("Analysis"):
+            break
+    os.kill(running.pid, number)
+    assert running.wait(30) == 130
+    assert newest_job(stack)["status"] == "cancelled"
+
+
+def newest_job(stack: LiveStack) -> dict:
+    """As the account of the command line sees it."""
+    from ecg.cli.account import local_account
+
+    account = local_account(stack.data_dir)
+    login = {"email": account.email, "password": account.password}
+    token = requests.post(f"{stack.url}/api/auth/login", json=login, timeout=10).json()["access_token"]
+    headers = {"Authorization": f"Bearer {token}"}
+    jobs = requests.get(f"{stack.url}/api/jobs?limit=1", headers=headers, timeout=10).json()
+    return next(iter(jobs.values()))[0] if isinstance(jobs, dict) else jobs[0]
