@@ -32,7 +32,8 @@ def silent_film(folder: Path) -> Path:
 
 def sound_without_speech(folder: Path) -> Path:
     ffmpeg("-f", "lavfi", "-i", "testsrc2=duration=4:size=320x180",
-           "-f", "lavfi", "-i", "sine=220:duration=4", "-c:v", "libx264", "-c:a", "aac", folder / "tone.mp4")  # fmt: skip
+           "-f", "lavfi", "-i", "sine=220:duration=4",
+           "-c:v", "libx264", "-c:a", "aac", folder / "tone.mp4")  # fmt: skip
     return folder / "tone.mp4"
 
 

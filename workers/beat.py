@@ -1,8 +1,8 @@
 """Celery's clock: asks the upkeep worker to sweep. One per installation."""
 
 from ecg.config import settings
-from ecg.tasks import app
 from ecg.logs import set_up_logs
+from ecg.tasks import app
 
 if __name__ == "__main__":
     set_up_logs()

@@ -23,8 +23,8 @@ from ecg.db import transaction
 from ecg.errors import ServiceUnavailable
 from ecg.jobs import dispatch, reconcile
 from ecg.jobs.graphs import Queue
-from ecg.tasks import app
 from ecg.logs import set_up_logs
+from ecg.tasks import app
 
 log = logging.getLogger(__name__)
 STEP_QUEUES = tuple(queue for queue in Queue if queue is not Queue.UPKEEP)

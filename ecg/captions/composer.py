@@ -12,7 +12,7 @@ from ecg.captions.phrases import phrases
 from ecg.captions.scenario import VERSION, Cue, CueSpeaker, CueWord, Scenario
 from ecg.captions.schedule import Slot, Spoken, schedule
 from ecg.captions.style import Style
-from ecg.transcript import UNKNOWN_SPEAKER, Transcript, Word
+from ecg.transcript import UNKNOWN_SPEAKER, Transcript, Word, glued
 
 # Recognisers give some words no length at all; a word on screen needs one.
 _SHORTEST_WORD_S = 0.01

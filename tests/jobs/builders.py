@@ -22,8 +22,10 @@ def make_user() -> str:
 def make_job(user_id: str | None = None, kind: JobKind = JobKind.ANALYSIS) -> str:
     user_id = user_id or make_user()
     with transaction() as session:
-        video = Video(user_id=user_id, status=VideoStatus.READY, filename="talk.mp4",
-                      content_type="video/mp4", size_bytes=1, upload_key=f"uploads/{uuid.uuid4()}")  # fmt: skip
+        video = Video(
+            user_id=user_id, status=VideoStatus.READY, filename="talk.mp4", content_type="video/mp4",
+            size_bytes=1, upload_key=f"uploads/{uuid.uuid4()}",
+        )  # fmt: skip
         session.add(video)
         session.flush()
         return lifecycle.create(session, user_id=user_id, video_id=video.id, kind=kind, params={}).id
