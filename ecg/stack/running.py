@@ -57,7 +57,9 @@ def find(data_dir: Path) -> Running | None:
     except (FileNotFoundError, PermissionError):
         return None
     try:
-        return None if _try_lock(fd, fcntl.LOCK_SH) else Running(**json.loads(text))
+        state = Running(**json.loads(text))
+        # A lock still held by what a killed supervisor left behind is no running stack.
+        return None if _try_lock(fd, fcntl.LOCK_SH) or not _lives(state.pid) else state
     finally:
         os.close(fd)
 
@@ -144,9 +146,17 @@ def _acquire(fd: int, data_dir: Path) -> None:
         time.sleep(0.1)
 
 
+def _lives(pid: int) -> bool:
+    """Whether the process runs; one that has ended and waits to be reaped does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 def _refuse_if_alive(fd: int, data_dir: Path) -> None:
     pid = os.pread(fd, 20, 0).decode()
-    if not pid or not Path(f"/proc/{pid}").exists():
+    if not pid or not _lives(int(pid)):
         return
     try:
         where = json.loads(_state(data_dir).read_text())["url"]

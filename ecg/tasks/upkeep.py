@@ -6,11 +6,11 @@ import logging
 import shutil
 import time
 
-from sqlalchemy import select
+from sqlalchemy import delete, func, select
 
 from ecg.config import settings
 from ecg.db import transaction
-from ecg.models import ENDED_JOBS, Job, Step, StepStatus
+from ecg.models import ENDED_JOBS, Job, RefreshToken, Step, StepStatus
 from ecg.storage import store
 from ecg.tasks import app
 
@@ -20,9 +20,11 @@ _TEMP_S = 24 * 3600
 
 @app.task(name="ecg.upkeep.sweep")
 def sweep() -> None:
-    """Remove scratch folders of dead attempts, and temporary files of jobs that have ended."""
+    """Remove scratch folders of dead attempts, temporary files of ended jobs, and tokens of the past."""
     _sweep_scratch()
     _sweep_temp()
+    with transaction() as session:
+        session.execute(delete(RefreshToken).where(RefreshToken.expires_at < func.clock_timestamp()))
 
 
 def _sweep_scratch() -> None:
