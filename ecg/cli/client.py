@@ -68,7 +68,7 @@ class Api:
     def upload(self, source: Path, on_bytes: Amount) -> str:
         """Bring a file to the store; returns its video id. ``on_bytes`` gets each block's size."""
         size_bytes = source.stat().st_size
-        kind = mimetypes.guess_type(source.name)[0] or "application/octet-stream"
+        kind = _content_type(source)
         begun = self.ask("POST", "/api/uploads", filename=source.name, size_bytes=size_bytes,
                          content_type=kind)  # fmt: skip
         link = begun["upload"]
@@ -127,6 +127,12 @@ class Api:
             raise ServiceUnavailable(f"{self.url} does not answer: {error}") from error
         _raise_for(response)
         return response.json()
+
+
+def _content_type(source: Path) -> str:
+    """What the name promises; whether it is true is for the server to find out."""
+    guessed = mimetypes.guess_type(source.name)[0] or ""
+    return guessed if guessed.startswith(("video/", "audio/")) else "application/octet-stream"
 
 
 class _Measured:

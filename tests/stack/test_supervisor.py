@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import psutil
 import pytest
@@ -34,10 +35,20 @@ def members(stack: LiveStack) -> list[psutil.Process]:
     return supervisor_of(stack).children(recursive=True)
 
 
-def module(process: psutil.Process, name: str) -> bool:
-    """Whether this is the process of a type itself, not the guard in front of it."""
-    line = process.cmdline()
-    return f"workers.{name}" in line and not any("guard_process" in part for part in line)
+def process_of(stack: LiveStack, word: str) -> psutil.Process | None:
+    """The process with this word in its command line; not the guard in front of it."""
+    for process in members(stack):
+        with suppress(psutil.NoSuchProcess):
+            line = " ".join(process.cmdline())
+            if word in line and "guard_process" not in line:
+                return process
+    return None
+
+
+def kill_and_await_another(stack: LiveStack, word: str) -> None:
+    old = process_of(stack, word)
+    old.kill()
+    wait_until(lambda: (found := process_of(stack, word)) is not None and found.pid != old.pid)
 
 
 def wait_until(wanted: Callable[[], bool], timeout_s: float = 60.0) -> None:
@@ -70,14 +81,12 @@ def answers(url: str) -> bool:
 
 
 def test_a_worker_that_was_killed_is_replaced(own: LiveStack):
-    old = next(process for process in members(own) if module(process, "media"))
-    old.kill()
-    wait_until(lambda: any(module(p, "media") and p.pid != old.pid for p in members(own)))
+    kill_and_await_another(own, "workers.media")
     assert "media ended" in (own.data_dir / "up.out").read_text()
 
 
 def test_redis_that_was_killed_comes_back_where_it_was(own: LiveStack):
-    next(process for process in members(own) if process.name() == "redis-server").kill()
+    kill_and_await_another(own, "redis-server")
     wait_until(lambda: requests.get(f"{own.url}/ready", timeout=10).ok)
     assert running.find(own.data_dir).redis_url == own.redis_url
 
@@ -94,6 +103,7 @@ def test_killing_the_supervisor_leaves_nothing_behind_and_a_new_one_starts_at_on
     before = members(own)
     assert len(before) > 10
     supervisor_of(own).kill()
+    wait_until(lambda: running.find(own.data_dir) is None)
     again = subprocess.Popen([sys.executable, "-m", "ecg.cli", "up"], env=own.env)
     wait_until(lambda: bool((found := running.find(own.data_dir)) and found.ready), 120)
     assert not living(before)
