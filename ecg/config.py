@@ -59,23 +59,23 @@ class Settings:
     )
     broker_url: str = _setting("", str, "Redis of the Celery broker alone. Empty: the same as REDIS_URL.")
     progress_url: str = _setting("", str, "Redis of live progress alone. Empty: the same as REDIS_URL.")
-    store_dir: Path | None = _setting(
-        None,
+    store_dir: Path = _setting(
+        Path(),
         lambda text: Path(text).expanduser().absolute(),
         "Folder of the local store. Empty: `store` under the data folder.",
     )
-    models_dir: Path | None = _setting(
-        None,
+    models_dir: Path = _setting(
+        Path(),
         lambda text: Path(text).expanduser().absolute(),
         "Folder of speech models. Empty: `models` under the data folder.",
     )
-    fonts_dir: Path | None = _setting(
-        None,
+    fonts_dir: Path = _setting(
+        Path(),
         lambda text: Path(text).expanduser().absolute(),
         "Folder into which `ecg setup` installs the caption fonts. Empty: `fonts` under the data folder.",
     )
-    scratch_dir: Path | None = _setting(
-        None,
+    scratch_dir: Path = _setting(
+        Path(),
         lambda text: Path(text).expanduser().absolute(),
         "Folder for the scratch files of running steps. Empty: `scratch` under the data folder.",
     )
@@ -156,7 +156,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         for name in ("store", "models", "fonts", "scratch"):
-            if getattr(self, f"{name}_dir") is None:
+            if getattr(self, f"{name}_dir") == Path():
                 object.__setattr__(self, f"{name}_dir", self.data_dir / name)
         for name in ("broker_url", "progress_url"):
             if not getattr(self, name):

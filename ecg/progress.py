@@ -29,7 +29,7 @@ def channel(job_id: str) -> str:
 
 def publish(client: redis.Redis, job_id: str, percent: float, step: str) -> None:
     """Tell how far a job is. Raises `redis.RedisError` when Redis does not take it."""
-    tick = {"percent": round(percent, 1), "step": step}
+    tick: dict[Any, Any] = {"percent": round(percent, 1), "step": step}
     with client.pipeline(transaction=False) as pipe:
         pipe.hset(channel(job_id), mapping=tick)
         pipe.expire(channel(job_id), _TTL_S)

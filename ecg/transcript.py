@@ -64,7 +64,7 @@ class Features:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Features:
         mfcc = data.get("mfcc")
-        return cls(**{**{k: data.get(k) for k in _FEATURE_KEYS}, "mfcc": tuple(mfcc) if mfcc else None})
+        return cls(mfcc=tuple(mfcc) if mfcc else None, **{key: data.get(key) for key in _FEATURE_KEYS})
 
 
 _FEATURE_KEYS = ("volume_db", "pitch_hz", "voiced_share", "spectral_centroid", "speaking_rate",

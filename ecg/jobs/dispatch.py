@@ -71,13 +71,14 @@ def forget_lost_messages(session: Session, queue: str, older_than_s: float) -> i
     Steps waiting in a queue that is not empty are just waiting. The wait doubles with every
     publication, so a message that is slow rather than lost is not multiplied.
     """
-    result = session.execute(
+    forgotten = session.execute(
         text("""
             UPDATE steps SET published_at = NULL
             WHERE queue = :queue AND status = 'ready'
               AND published_at < clock_timestamp()
                   - make_interval(secs => :age * power(2, least(publications, 6) - 1))
+            RETURNING id
         """),
         {"queue": queue, "age": older_than_s},
     )
-    return result.rowcount
+    return len(forgotten.all())

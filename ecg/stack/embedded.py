@@ -70,7 +70,7 @@ def start_postgres(folder: Path, hold: Sequence[int] = ()) -> Service:
     ``hold``: see `ecg.guard.spawn`.
     """
     user = service_user()
-    bin_dir = _reachable(postgres_bin_dir(), folder.parent / "bin" / "postgres", user)
+    bin_dir = _reachable(postgres_bin_dir(), folder.parent / "bin", user)
     data, run = folder / "data", _socket_folder(folder / "run")
     for path in (folder, run):
         _private(path, user)
@@ -96,7 +96,7 @@ def start_postgres(folder: Path, hold: Sequence[int] = ()) -> Service:
 def start_redis(folder: Path, port: int = 0, hold: Sequence[int] = ()) -> Service:
     """Redis on a loopback port with a password and an append-only file; port 0 takes a free one."""
     user = service_user()
-    binary = _reachable(redis_server().parent, folder.parent / "bin" / "redis", user) / redis_server().name
+    binary = _reachable(redis_server().parent, folder.parent / "bin", user) / redis_server().name
     _private(folder, user)
     password, port = secrets.kept(folder / "password"), port or ports.free_port("127.0.0.1")
     config = folder / "redis.conf"
@@ -141,20 +141,28 @@ def redis_server() -> Path:
                              "or point REDIS_URL at a server.")  # fmt: skip
 
 
-def _reachable(bin_dir: Path, copy_to: Path, user: str | None) -> Path:
-    """The folder itself, or a copy that ``user`` can get at. Libraries lie beside ``bin`` in the wheels."""
+def _reachable(bin_dir: Path, copies: Path, user: str | None) -> Path:
+    """The folder itself, or a copy of it that ``user`` can get at.
+
+    Programs of a wheel find their libraries by a path relative to ``site-packages``, so the copy keeps it.
+    """
     if user is None or _can_enter(bin_dir, user):
         return bin_dir
-    stamp = copy_to / "copied-from"
+    site = next(folder for folder in bin_dir.parents if folder.name in ("site-packages", "dist-packages"))
+    package = bin_dir.relative_to(site).parts[0]
+    stamp = copies / f"{package}.copied-from"
     if not stamp.exists() or stamp.read_text() != str(bin_dir):
-        shutil.rmtree(copy_to, ignore_errors=True)
-        shutil.copytree(bin_dir.parent, copy_to, symlinks=True)
-        for library_folder in bin_dir.parent.parent.parent.glob(f"{bin_dir.parent.parent.name}.libs"):
-            shutil.copytree(library_folder, copy_to.parent / library_folder.name, dirs_exist_ok=True)
+        for name in (package, f"{package}.libs"):
+            shutil.rmtree(copies / name, ignore_errors=True)
+            if (site / name).exists():
+                shutil.copytree(site / name, copies / name, symlinks=True)
+        for folder in (
+            copies,
+            *(path for path in copies.rglob("*") if path.is_dir() and not path.is_symlink()),
+        ):
+            folder.chmod(0o755)
         stamp.write_text(str(bin_dir))
-    for folder in (copy_to.parent, copy_to):
-        folder.chmod(0o755)
-    return copy_to / bin_dir.name
+    return copies / bin_dir.relative_to(site)
 
 
 def _can_enter(folder: Path, user: str) -> bool:

@@ -66,7 +66,7 @@ def prepare(
 
 
 def _size(info: MediaInfo, options: Mapping[str, Any], background: tuple[int, int]) -> tuple[int, int]:
-    width, height = (info.width, info.height) if info.has_video else background
+    width, height = (info.width, info.height) if info.width and info.height else background
     if options.get("width") and options.get("height"):
         width, height = options["width"], options["height"]
     return even_size(width, height)

@@ -68,7 +68,8 @@ def run_step(body: Body, step_id: int) -> None:
         return
     started_s = time.monotonic()
     scratch = Path(tempfile.mkdtemp(prefix=f"{step_id}-{claim.fence}-", dir=scratch_root()))
-    shelf, kept = store(settings()), []
+    shelf = store(settings())
+    kept: list[attempts.NewArtifact] = []
     try:
         with keeper().hold(step_id, claim.fence):
             outcome = body(Work(claim, shelf, scratch, ticks()))
@@ -149,7 +150,6 @@ def worker_name() -> str:
 
 def scratch_root() -> Path:
     root = settings().scratch_dir
-    assert root
     root.mkdir(parents=True, exist_ok=True, mode=0o700)
     return root
 

@@ -30,7 +30,7 @@ def sweep() -> None:
 def _sweep_scratch() -> None:
     """Folders are named `step-fence-…`: one whose attempt no longer runs is nobody's."""
     root = settings().scratch_dir
-    if root is None or not root.is_dir():
+    if not root.is_dir():
         return
     for folder in root.iterdir():
         step_id, _, rest = folder.name.partition("-")

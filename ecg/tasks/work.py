@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import redis
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from ecg import progress
 from ecg.db import transaction
@@ -46,7 +46,6 @@ class Work:
         self._last_tick_s = 0.0
         with transaction() as session:
             self._weight = session.get_one(Step, claim.step_id).weight
-            self._before = session.get_one(Job, claim.job_id).percent
 
     def out(self, name: str) -> Path:
         """Where to write a file of this step."""
@@ -110,7 +109,5 @@ class Work:
 
     def _finished(self) -> float:
         """Percent of the job's steps that have ended: siblings may end while this one runs."""
-        query = select(func.coalesce(func.max(Job.percent), 0.0)).where(Job.id == self.claim.job_id)
         with transaction() as session:
-            self._before = max(self._before, float(session.scalar(query) or 0.0))
-        return self._before
+            return session.scalar(select(Job.percent).where(Job.id == self.claim.job_id)) or 0.0

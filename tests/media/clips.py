@@ -54,18 +54,24 @@ def beep(
 
 
 def counter(
-    path: Path, *, frames: int = 25, fps: str = "25", picture: tuple[object, ...] = (), filters: str = "",
-    late_s: float = 0.0,
-) -> Path:  # fmt: skip
-    """A grey picture that is 20 + 4 × its number bright; ``late_s``: it starts after the sound."""
+    path: Path, *, frames: int = 25, fps: str = "25", picture: tuple[object, ...] = (), filters: str = ""
+) -> Path:
+    """A grey picture that is 20 + 4 × its number bright, with a tone."""
     seconds = float(frames / Fraction(fps))
     grey = f"color=black:s=160x90:r={fps}:d={seconds},geq=lum='20+4*N':cb=128:cr=128"
+    shown = ",".join(filter(None, (grey, filters)))
     ffmpeg(
-        "-itsoffset", late_s, "-f", "lavfi", "-i", ",".join(filter(None, (grey, filters))),
-        "-f", "lavfi", "-i", f"sine=d={seconds}", "-fps_mode", "passthrough", "-c:v", "libx264",
-        "-preset", "ultrafast", "-crf", 8, "-pix_fmt", "yuv420p", "-g", 10, *picture, path,
+        "-f", "lavfi", "-i", shown, "-f", "lavfi", "-i", f"sine=d={seconds}", "-fps_mode", "passthrough",
+        "-c:v", "libx264", "-preset", "ultrafast", "-crf", 8, "-pix_fmt", "yuv420p", "-g", 10, *picture, path,
     )  # fmt: skip
     return path
+
+
+def late(path: Path, by_s: float) -> Path:
+    """The same clip in Matroska (times in whole ms), its picture ``by_s`` after its sound."""
+    out = path.with_suffix(".late.mkv")
+    ffmpeg("-i", path, "-itsoffset", by_s, "-i", path, "-map", "1:v", "-map", "0:a", "-c", "copy", out)
+    return out
 
 
 def numbers(path: Path) -> list[int]:
@@ -95,13 +101,24 @@ def variable_rate(path: Path, seconds: float = 2.0) -> Path:
 
 
 def claims_huge_picture(path: Path, side: int = 16000) -> Path:
-    """A small file whose one JPEG-coded picture says it is ``side`` × ``side``."""
+    """A small file whose JPEG-coded pictures say that they are ``side`` × ``side``."""
     ffmpeg("-f", "lavfi", "-i", "color=s=64x64:d=1:r=5", "-c:v", "mjpeg", path)
     data = bytearray(path.read_bytes())
     at = -1
     while (at := data.find(b"\xff\xc0\x00\x11\x08", at + 1)) >= 0:
         data[at + 5 : at + 9] = side.to_bytes(2) * 2
     path.write_bytes(data)
+    return path
+
+
+def grows(path: Path) -> Path:
+    """Black and 160×90, after one second white and 1600×1200."""
+    parts = []
+    for number, picture in enumerate(("black:s=160x90", "white:s=1600x1200")):
+        parts.append(path.with_name(f"{number}.ts"))
+        ffmpeg("-f", "lavfi", "-i", f"color={picture}:r=20:d=1", "-c:v", "libx264", "-preset", "ultrafast",
+               "-pix_fmt", "yuv420p", "-output_ts_offset", number, parts[-1])  # fmt: skip
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
     return path
 
 
@@ -133,6 +150,12 @@ def pictures_md5(path: Path, *filters: str) -> list[str]:
     listing = ffmpeg("-i", path, "-map", "0:v:0", *(["-vf", ",".join(filters)] if filters else []),
                      "-fps_mode", "passthrough", "-f", "framemd5", "-")  # fmt: skip
     return [line.split(b",")[-1].strip().decode() for line in listing.splitlines() if line[:1] != b"#"]
+
+
+def tags(path: Path) -> str:
+    """What the file says about itself as a whole."""
+    command = ["ffprobe", "-v", "error", "-show_entries", "format_tags", str(path)]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 def stamps_s(path: Path, stream: str = "v:0") -> list[float]:

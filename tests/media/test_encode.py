@@ -205,7 +205,6 @@ COUNTERS = {
     "b-frames": ("a.mp4", 3, {"picture": ("-preset", "veryfast", "-bf", 3, "-x264-params", "open-gop=1")}),
     "rounded times": ("a.mkv", 3, {"fps": "30000/1001", "frames": 30}),
     "stream that starts late": ("a.ts", 3, {"picture": ("-preset", "veryfast", "-output_ts_offset", 50)}),
-    "half a frame off": ("a.mp4", 3, {"late_s": 0.02}),
 }
 
 
@@ -223,6 +222,14 @@ def test_every_picture_comes_once_and_in_order_however_it_is_cut(
     assert before + after <= 1
     steps = np.diff(clips.stamps_s(out))
     assert steps == pytest.approx(float(1 / probe(source, LIMITS).fps), abs=2e-5)
+
+
+@pytest.mark.parametrize("chunks", [1, 3])
+def test_a_picture_half_a_frame_after_the_sound_keeps_every_frame(tmp_path: Path, chunks: int):
+    # In whole milliseconds: now before, now after the middle between two frames.
+    source = clips.counter(tmp_path / "a.mkv", fps="30000/1001", picture=("-c:a", "pcm_s16le"))
+    shown = clips.numbers(render(clips.late(source, 0.017), tmp_path / "o.mp4", chunks=chunks))
+    assert shown[shown.count(0) - 1 :][:25] == list(range(25))
 
 
 def test_pictures_at_a_variable_rate_stand_as_long_as_in_the_source(tmp_path: Path):
@@ -243,7 +250,7 @@ def test_a_picture_that_ends_before_the_sound_stands_still_in_every_part(tmp_pat
 
 
 def test_a_picture_that_begins_after_the_sound_stands_from_the_start(tmp_path: Path):
-    source = clips.counter(tmp_path / "a.mp4", frames=25, late_s=0.4)
+    source = clips.late(clips.counter(tmp_path / "a.mkv", picture=("-c:a", "pcm_s16le")), 0.4)
     shown = clips.numbers(render(source, tmp_path / "o.mp4"))
     assert shown == [0] * 10 + list(range(25))
 
@@ -279,6 +286,12 @@ def test_neighbouring_spans_leave_no_frame_out_and_share_none():
 
 
 # --- what goes wrong
+
+
+def test_a_picture_that_grows_beyond_reason_half_way_is_left_out(tmp_path: Path):
+    out = render(clips.grows(tmp_path / "a.ts"), tmp_path / "o.mp4")
+    assert len(clips.stamps_s(out)) == pytest.approx(40, abs=1)
+    assert decode_frame(out, 1.5).max() < 40
 
 
 def test_captions_that_end_early_are_a_failure_not_a_video_without_them(clip: Path, tmp_path: Path):

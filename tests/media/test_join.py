@@ -84,8 +84,8 @@ def test_the_index_comes_first_so_that_playing_starts_at_once(tmp_path: Path, cl
 
 def test_where_a_video_was_taken_is_not_passed_on(tmp_path: Path):
     source = clips.video(tmp_path / "a.mov", picture=("-metadata", "location=+37.5665+126.9780/"))
-    assert b"+37.5665" in source.read_bytes()
-    assert b"+37.5665" not in render(source, tmp_path / "o.mp4").read_bytes()
+    assert "location" in clips.tags(source)
+    assert "location" not in clips.tags(render(source, tmp_path / "o.mp4"))
 
 
 def test_a_seam_does_not_show(tmp_path: Path, clip: Path):
