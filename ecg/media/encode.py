@@ -157,7 +157,7 @@ def _join_graph(listing: Path, path: Path, out: Path, info: MediaInfo, fps: Frac
     pictures = ffmpeg.input(
         source.url(listing), format="concat", protocol_whitelist="file", format_whitelist="concat,mov"
     )
-    streams, codec = [pictures["v:0"]], {}
+    streams, codec = [pictures["v:0"]], dict[str, str]()
     if info.has_audio:
         sound, codec = _sound(path, out.suffix, info, fps)
         streams.append(sound)
@@ -179,12 +179,12 @@ def _sound(path: Path, suffix: str, info: MediaInfo, fps: Fraction) -> tuple[Any
 
 
 def _frame_rate(video: Path) -> Fraction:
-    return Fraction(read_header(video, source.TRUSTED).video["avg_frame_rate"])
+    return Fraction(read_header(video, source.TRUSTED).picture["avg_frame_rate"])
 
 
 def _check_length(out: Path, info: MediaInfo, fps: Fraction) -> None:
     header = read_header(out, source.TRUSTED)
-    duration_s = float(header.video.get("duration") or header.duration_s)
+    duration_s = float(header.picture.get("duration") or header.duration_s or 0)
     if abs(duration_s - info.duration_s) > 1 / fps + _ROUNDING_S:
         raise ProcessingError(
             f"The result lasts {duration_s:.3f} s, the source {info.duration_s:.3f} s; render it again.",

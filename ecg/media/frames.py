@@ -30,11 +30,10 @@ def frames_at(
     """The pictures on screen at ``times_s``, RGB ``height × width × 3`` uint8, turned upright.
 
     ``box``: cut out ``(x, y, width, height)``. A time after the end gives the last picture. Untagged
-    colours are read as players do. Raises `InvalidMedia`, and `ProcessingError` when there is no picture.
+    colours are read as players do. Raises `InvalidMedia` when the file has no picture, `ProcessingError`
+    when it has none then.
     """
     header = read_header(path, limits)
-    if not header.video:
-        raise ProcessingError(f"{path.name} has no picture to look at.")
     return [_frame_at(path, header, t_s, box, limits) for t_s in times_s]
 
 
@@ -55,12 +54,12 @@ def _graph(path: Path, header: Header, t_s: float, box: Box, limits: Limits) -> 
         "tpad", stop=-1, stop_mode="clone"
     )
     shown = shown.filter("fps", fps=_STEP_HZ, start_time=0, round="near")
-    matrix = picture.matrix(color(header.video), *_upright_size(header))
+    matrix = picture.matrix(color(header.picture), *_upright_size(header))
     rgb = shown.filter("scale", in_color_matrix=matrix, flags="accurate_rnd+full_chroma_int")
     cut = rgb.filter("format", "rgb24").filter("crop", width, height, x, y)
     return cut.output("pipe:1", format="rawvideo", vframes=1)
 
 
 def _upright_size(header: Header) -> tuple[int, int]:
-    stored = int(header.video["width"]), int(header.video["height"])
-    return stored[::-1] if rotation(header.video) % 180 else stored
+    stored = int(header.picture["width"]), int(header.picture["height"])
+    return stored[::-1] if rotation(header.picture) % 180 else stored

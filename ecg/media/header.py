@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from ecg.errors import CommandFailed
+from ecg.errors import CommandFailed, InvalidMedia
 from ecg.media import runner, source
 from ecg.media.source import Limits
 
@@ -39,6 +39,13 @@ class Header:
     video: Mapping[str, Any] | None
     audio: Mapping[str, Any] | None
     stream_count: int
+
+    @property
+    def picture(self) -> Mapping[str, Any]:
+        """The moving picture; raises `InvalidMedia` when there is none."""
+        if self.video is None:
+            raise InvalidMedia("The file has no picture.")
+        return self.video
 
 
 def read_header(path: Path, limits: Limits) -> Header:

@@ -172,6 +172,4 @@ def _tagged(stream: Any, info: MediaInfo, size: tuple[int, int]) -> Any:
 
 
 def _is_rgb(info: MediaInfo) -> bool:
-    return bool(info.pix_fmt) and info.pix_fmt.startswith(
-        ("rgb", "bgr", "gbr", "argb", "abgr", "0rgb", "pal8")
-    )
+    return (info.pix_fmt or "").startswith(("rgb", "bgr", "gbr", "argb", "abgr", "0rgb", "pal8"))

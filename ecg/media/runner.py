@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import io
 import os
 import resource
 import subprocess
@@ -79,6 +80,8 @@ class Child:
             env=_environment(usage),
             limits=usage.rlimits() if usage else None,
         )
+        # Nothing to read while frames are fed in: its stdout is closed then.
+        self.stdout: IO[bytes] = self.process.stdout or io.BytesIO()
         self._drain = threading.Thread(target=self._read_stderr, name="stderr", daemon=True)
         self._clock = threading.Timer(timeout_s, self._expire)
         self._clock.daemon = True
@@ -173,10 +176,10 @@ def run(
     argv = arguments(command)
     if not (on_progress and duration_s):
         with Child(argv, timeout_s=timeout_s, usage=usage) as child:
-            return child.process.stdout.read()
+            return child.stdout.read()
     argv[1:1] = ["-progress", "pipe:1"]
     with Child(argv, timeout_s=timeout_s, usage=usage) as child:
-        for line in child.process.stdout:
+        for line in child.stdout:
             done_s = _progress_s(line)
             if done_s is not None:
                 on_progress(min(1.0, max(0.0, done_s / duration_s)))
@@ -186,7 +189,7 @@ def run(
 def lines(command: Any, *, timeout_s: float, usage: Usage | None = None) -> Iterator[str]:
     """The command's stdout line by line. Closing the iterator early ends the command."""
     with Child(command, timeout_s=timeout_s, usage=usage) as child:
-        for line in child.process.stdout:
+        for line in child.stdout:
             yield line.decode(errors="replace").rstrip("\n")
 
 

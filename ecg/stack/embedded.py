@@ -156,11 +156,9 @@ def _reachable(bin_dir: Path, copies: Path, user: str | None) -> Path:
             shutil.rmtree(copies / name, ignore_errors=True)
             if (site / name).exists():
                 shutil.copytree(site / name, copies / name, symlinks=True)
-        for folder in (
-            copies,
-            *(path for path in copies.rglob("*") if path.is_dir() and not path.is_symlink()),
-        ):
-            folder.chmod(0o755)
+        for path in (copies, *copies.rglob("*")):
+            if not path.is_symlink():
+                path.chmod(0o755 if path.stat().st_mode & 0o100 else 0o644)
         stamp.write_text(str(bin_dir))
     return copies / bin_dir.relative_to(site)
 

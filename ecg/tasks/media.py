@@ -64,8 +64,7 @@ def prepare(work: Work) -> Outcome:
 def assemble(work: Work) -> Outcome:
     """Join chunks and sound into the finished video."""
     plan, video = render.Plan(**work.results("prepare")[0]), work.out("video.mp4")
-    made = render.assemble(work.inputs("chunk", "chunk.mp4"), work.source(), plan, video,
-                           Limits.from_settings(settings()))  # fmt: skip
+    made = render.assemble(work.inputs("chunk", "chunk.mp4"), work.source(), plan, video)
     metrics = {"chunks": work.results("chunk"), "width": made.width, "height": made.height,
                "duration_s": made.duration_s, "size_bytes": made.size_bytes}  # fmt: skip
     written = work.out("metrics.json")

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ecg.errors import ProcessingError
+from ecg.errors import InvalidMedia
 from ecg.media.frames import decode_frame, frames_at
 from tests.media import clips
 
@@ -41,5 +41,5 @@ def test_untagged_colours_are_read_as_players_do(tmp_path: Path, size: str, matr
 
 
 def test_a_file_without_a_picture_is_said_to_have_none(tmp_path: Path):
-    with pytest.raises(ProcessingError, match="no picture"):
+    with pytest.raises(InvalidMedia, match="no picture"):
         decode_frame(clips.sound(tmp_path / "a.wav"), 0.0)

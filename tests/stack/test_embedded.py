@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import psycopg2
 import pytest
 import redis
 
+from ecg import guard
 from ecg.errors import ServiceUnavailable
 from ecg.stack import embedded
 
@@ -95,6 +97,22 @@ def test_a_folder_the_servers_user_cannot_enter_is_refused(folder: Path):
     closed.mkdir(mode=0o700)
     with pytest.raises(ServiceUnavailable, match="ECG_DATA_DIR"):
         embedded.start_redis(closed / "redis")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root starts servers as somebody else")
+@pytest.mark.parametrize("program", ["postgres", "redis-server"])
+def test_programs_in_a_closed_environment_are_copied_to_where_they_run(folder: Path, program: str):
+    real = embedded.postgres_bin_dir() if program == "postgres" else embedded.redis_server().parent
+    site = next(parent for parent in real.parents if parent.name == "site-packages")
+    closed = folder / "closed" / "site-packages"
+    for part in site.glob(f"{real.relative_to(site).parts[0]}*"):
+        shutil.copytree(part, closed / part.name)
+    closed.parent.chmod(0o700)
+    user = embedded.service_user()
+    copied = embedded._reachable(closed / real.relative_to(site), folder / "bin", user)
+    asked = guard.spawn([str(copied / program), "--version"], user=user, stdout=subprocess.PIPE)
+    assert asked.communicate()[0]
+    assert asked.returncode == 0
 
 
 def test_somebody_elses_socket_folder_is_refused(folder: Path, tmp_path: Path):
