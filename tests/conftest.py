@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Playwright, sync_playwright
 
 os.environ.setdefault("ECG_FONTS_DIR", str(Path(sys.prefix) / "share" / "ecg-fonts"))
 if os.geteuid() == 0:
@@ -33,6 +34,13 @@ def speech(name: str) -> Path:
     path = Path(folder) / name
     require(folder and path.exists(), f"ECG_SPEECH_DATA names no folder with {name}")
     return path
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    """The one Playwright of this process: a second one would find the first one's event loop running."""
+    with sync_playwright() as started:
+        yield started
 
 
 @pytest.fixture(scope="session")

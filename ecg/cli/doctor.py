@@ -8,6 +8,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import click
@@ -77,7 +78,7 @@ def _python() -> Finding:
 
 def _media(config: Settings) -> Iterator[Finding]:
     for program in ("ffmpeg", "ffprobe"):
-        yield _attempt(program, lambda program=program: _version(program),
+        yield _attempt(program, partial(_version, program),
                        "Install ffmpeg 5 or newer (Debian: `apt-get install ffmpeg`).")  # fmt: skip
 
 
@@ -121,7 +122,7 @@ def _graphics(config: Settings) -> Iterator[Finding]:
 
 def _speech(config: Settings) -> Iterator[Finding]:
     for name in ENGINES:
-        yield _attempt(f"Speech: {name}", lambda name=name: _model(name, config), required=False)
+        yield _attempt(f"Speech: {name}", partial(_model, name, config), required=False)
     yield _attempt(f"Speech: {config.engine}", lambda: "uses " + _model(config.engine, config),
                    "Set ECG_ENGINE to one of the above.")  # fmt: skip
     torch = [d for d in importlib.metadata.distributions() if (d.metadata["Name"] or "").lower() == "torch"]

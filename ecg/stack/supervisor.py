@@ -13,6 +13,8 @@ import signal
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from functools import partial
+from typing import Any
 
 import requests
 
@@ -69,7 +71,7 @@ def _with_ports(
     names = {"port": "web tier", "stream_port": "event streams"}
     if flower:
         names["flower_port"] = "dashboard"
-    settled = {
+    settled: dict[str, Any] = {
         field: ports.settle(name, config.host, getattr(config, field), asked_for=field in asked_for, say=say)
         for field, name in names.items()
     }
@@ -106,7 +108,7 @@ class Stack:
         env = self._environment()
         for kind in process_types(gpus.find(self.config.gpus), self.flower):
             log = self._logs / f"{kind.name}.log"
-            member = Member(kind.name, lambda kind=kind, log=log: spawn(kind, log, env, self._hold), log,
+            member = Member(kind.name, partial(spawn, kind, log, env, self._hold), log,
                             self.say, signal.SIGTERM)  # fmt: skip
             self.workers.append(member)
             member.launch()

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, Route, sync_playwright
+from playwright.sync_api import Page, Playwright, Route
 
 from ecg.browser.capture import CaptureBrowser, CaptureSession
 from ecg.browser.chromium import find_chromium
@@ -21,18 +21,17 @@ SITE = "http://player.test"
 
 
 @pytest.fixture(scope="module")
-def page() -> Iterator[Page]:
+def page(playwright: Playwright) -> Iterator[Page]:
     """An ordinary page with the player in it, in a Chromium without any of our settings for capture."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=find_chromium(settings().chromium),
-            chromium_sandbox=settings().chromium_sandbox,
-            args=["--font-render-hinting=none"],
-        )
-        page = browser.new_page()
-        page.route(f"{SITE}/**", serve_player)
-        yield page
-        browser.close()
+    browser = playwright.chromium.launch(
+        executable_path=find_chromium(settings().chromium),
+        chromium_sandbox=settings().chromium_sandbox,
+        args=["--font-render-hinting=none"],
+    )
+    page = browser.new_page()
+    page.route(f"{SITE}/**", serve_player)
+    yield page
+    browser.close()
 
 
 def serve_player(route: Route) -> None:

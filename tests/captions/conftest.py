@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Playwright
 
 from ecg.captions import PLAYER_DIR, Scenario
 from ecg.captions.fonts import fonts_ready
@@ -55,14 +56,12 @@ def player_url() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[Any]:
+def chromium(playwright: Playwright) -> Iterator[Any]:
     path = shutil.which("chromium-headless-shell")
     require(path, "chromium-headless-shell is not installed")
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, chromium_sandbox=os.geteuid() != 0)
-        yield browser
-        browser.close()
+    browser = playwright.chromium.launch(executable_path=path, chromium_sandbox=os.geteuid() != 0)
+    yield browser
+    browser.close()
 
 
 class PlayerPage:

@@ -1,15 +1,20 @@
-"""A clip that many tests read and none changes."""
+"""What tests of ffmpeg may ask for."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable
 
+import psutil
 import pytest
 
-from tests.media import clips
 
+@pytest.fixture
+def children_left() -> Callable[[], list[str]]:
+    """Names of the processes that this test has started and not ended."""
+    before = {child.pid for child in psutil.Process().children(recursive=True)}
 
-@pytest.fixture(scope="session")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One second, 320×180, 25 frames a second, with sound."""
-    return clips.video(tmp_path_factory.mktemp("clips") / "plain.mp4")
+    def left() -> list[str]:
+        children = psutil.Process().children(recursive=True)
+        return [child.name() for child in children if child.pid not in before]
+
+    return left

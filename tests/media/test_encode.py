@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -294,11 +295,13 @@ def test_a_picture_that_grows_beyond_reason_half_way_is_left_out(tmp_path: Path)
     assert decode_frame(out, 1.5).max() < 40
 
 
-def test_captions_that_end_early_are_a_failure_not_a_video_without_them(clip: Path, tmp_path: Path):
+def test_captions_that_end_early_are_a_failure_not_a_video_without_them(
+    clip: Path, tmp_path: Path, children_left: Callable[[], list[str]]
+):
     frames = [caption(box(Fraction(25)), CLEAR)] * 10
     with pytest.raises(ProcessingError, match="ended at frame 10 of 25"):
         burn_all(clip, tmp_path / "o.mp4", frames=frames)
-    assert not psutil.Process().children(recursive=True)
+    assert not children_left()
 
 
 def test_a_caption_frame_of_another_size_is_a_failure(clip: Path, tmp_path: Path):

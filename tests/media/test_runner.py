@@ -7,9 +7,9 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
-import psutil
 import pytest
 
 from ecg.errors import CommandFailed, EngineUnavailable, ServiceUnavailable, TimeoutExceeded
@@ -18,10 +18,6 @@ from tests.media import clips
 
 ENDLESS = ["ffmpeg", "-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25", "-f", "null", "-"]
 RAW = ["-f", "rawvideo", "-pix_fmt", "rgba", "-video_size", "64x64", "-framerate", "25", "-i", "pipe:0"]
-
-
-def children_left() -> list[str]:
-    return [child.name() for child in psutil.Process().children(recursive=True)]
 
 
 def test_what_the_command_wrote_to_stdout_comes_back():
@@ -41,7 +37,7 @@ def test_a_tool_that_is_not_installed_is_named():
         runner.run(["no-such-ffmpeg"], timeout_s=10)
 
 
-def test_a_command_past_its_time_is_stopped_with_all_below_it():
+def test_a_command_past_its_time_is_stopped_with_all_below_it(children_left: Callable[[], list[str]]):
     start = time.monotonic()
     with pytest.raises(TimeoutExceeded, match=r"after 0\.5 s"):
         runner.run(["sh", "-c", "sleep 60 & sleep 60"], timeout_s=0.5)
@@ -105,7 +101,7 @@ def test_secrets_of_the_environment_do_not_reach_the_command(monkeypatch: pytest
     assert b"hush" not in runner.run(["env"], timeout_s=10)
 
 
-def test_no_child_is_left_when_a_signal_handler_raises():
+def test_no_child_is_left_when_a_signal_handler_raises(children_left: Callable[[], list[str]]):
     class Shutdown(Exception):
         pass
 
@@ -122,7 +118,7 @@ def test_no_child_is_left_when_a_signal_handler_raises():
     assert not children_left()
 
 
-def test_leaving_a_listing_early_ends_its_command():
+def test_leaving_a_listing_early_ends_its_command(children_left: Callable[[], list[str]]):
     listing = runner.lines(["sh", "-c", "while :; do echo line; done"], timeout_s=30)
     assert next(listing) == "line"
     listing.close()
@@ -157,7 +153,7 @@ def test_a_feed_whose_ffmpeg_ends_before_the_last_frame_is_a_failure(tmp_path: P
         feed_for_ever(runner.Feed(argv, timeout_s=30))
 
 
-def test_a_feed_whose_ffmpeg_stops_reading_is_stopped_at_its_time():
+def test_a_feed_whose_ffmpeg_stops_reading_is_stopped_at_its_time(children_left: Callable[[], list[str]]):
     start = time.monotonic()
     with pytest.raises(TimeoutExceeded):
         feed_for_ever(runner.Feed(["sleep", "60"], timeout_s=0.5), 1 << 20)
@@ -165,7 +161,7 @@ def test_a_feed_whose_ffmpeg_stops_reading_is_stopped_at_its_time():
     assert not children_left()
 
 
-def test_a_feed_is_ended_when_its_caller_fails(tmp_path: Path):
+def test_a_feed_is_ended_when_its_caller_fails(tmp_path: Path, children_left: Callable[[], list[str]]):
     def interrupted() -> None:
         with runner.Feed(["ffmpeg", *RAW, "-c:v", "ffv1", str(tmp_path / "out.mkv")], timeout_s=30) as feed:
             feed.write(bytes(64 * 64 * 4))

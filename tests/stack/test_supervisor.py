@@ -14,6 +14,7 @@ import psutil
 import pytest
 import requests
 
+from ecg import guard
 from ecg.config import Settings
 from ecg.stack import ports, running, supervisor
 from tests.conftest import LiveStack, a_live_stack
@@ -104,15 +105,18 @@ def test_killing_the_supervisor_leaves_nothing_behind_and_a_new_one_starts_at_on
     assert len(before) > 10
     supervisor_of(own).kill()
     wait_until(lambda: running.find(own.data_dir) is None)
-    again = subprocess.Popen([sys.executable, "-m", "ecg.cli", "up"], env=own.env)
-    wait_until(lambda: bool((found := running.find(own.data_dir)) and found.ready), 120)
-    assert not living(before)
-    assert requests.get(f"{own.url}/ready", timeout=10).ok
-    after = members(own)
-    again.send_signal(signal.SIGINT)
-    assert again.wait(60) == 0
-    assert not living(after)
-    assert running.find(own.data_dir) is None
+    again = guard.spawn([sys.executable, "-m", "ecg.cli", "up"], env=own.env)
+    try:
+        wait_until(lambda: bool((found := running.find(own.data_dir)) and found.ready), 120)
+        assert not living(before)
+        assert requests.get(f"{own.url}/ready", timeout=10).ok
+        after = members(own)
+        again.send_signal(signal.SIGINT)
+        assert again.wait(60) == 0
+        assert not living(after)
+        assert running.find(own.data_dir) is None
+    finally:
+        again.kill()
 
 
 def living(processes: list[psutil.Process]) -> list[psutil.Process]:

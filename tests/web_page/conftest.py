@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect
 
 from ecg.browser.chromium import find_chromium
 from ecg.config import settings
@@ -20,12 +20,13 @@ PASSWORD = "correct horse"
 
 
 @pytest.fixture(scope="package")
-def browser() -> Iterator[Browser]:
+def browser(playwright: Playwright) -> Iterator[Browser]:
     require(settings().chromium or shutil.which("chromium-headless-shell"), "Chromium is not installed")
-    with sync_playwright() as playwright:
-        yield playwright.chromium.launch(
-            executable_path=find_chromium(settings().chromium), chromium_sandbox=settings().chromium_sandbox
-        )
+    started = playwright.chromium.launch(
+        executable_path=find_chromium(settings().chromium), chromium_sandbox=settings().chromium_sandbox
+    )
+    yield started
+    started.close()
 
 
 @pytest.fixture
