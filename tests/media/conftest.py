@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import psutil
 import pytest
+
+from tests.media import clips
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One second, 320×180, 25 frames a second, with sound; read by many tests and changed by none."""
+    return clips.video(tmp_path_factory.mktemp("clips") / "plain.mp4")
 
 
 @pytest.fixture
