@@ -57,7 +57,8 @@ def compose(transcript: Transcript, style: Style, width: int, height: int) -> Sc
 def _runs(transcript: Transcript, style: Style) -> Iterator[tuple[str, list[CueWord]]]:
     """The words of each speaker between two changes of speaker."""
     known = voices(transcript, _speaker)
-    speaker, run = "", []
+    speaker = ""
+    run: list[CueWord] = []
     for segment in transcript.segments:
         if _speaker(segment.speaker) != speaker:
             if run:

@@ -162,7 +162,8 @@ def holds(kind: Kind, default: Any = dataclasses.MISSING) -> Any:
 def read(cls: type[T], data: Any, path: str = "") -> T:
     """Build ``cls`` from JSON; raises `InvalidScenario` that names the first wrong value."""
     _require_object(data, path)
-    fields = {field.name: field for field in dataclasses.fields(cls)}
+    declared: Any = cls  # a dataclass, which a type variable cannot say
+    fields = {field.name: field for field in dataclasses.fields(declared)}
     for key in data:
         if key not in fields:
             raise wrong(_join(path, key), f"is not known here; known are {', '.join(fields)}")
