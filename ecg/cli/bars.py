@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
@@ -40,14 +40,13 @@ class Bars:
         return Lines(self._console, name)
 
 
-class Stage:
+class Stage(Protocol):
     """How far one stage is; ``percent`` 0..100."""
 
-    def show(self, percent: float, note: str = "") -> None:
-        raise NotImplementedError
+    def show(self, percent: float, note: str = "") -> None: ...
 
 
-class Bar(Stage):
+class Bar:
     """A stage as a bar that moves."""
 
     def __init__(self, progress: Progress, task: TaskID) -> None:
@@ -57,7 +56,7 @@ class Bar(Stage):
         self._progress.update(self._task, completed=percent, note=note)
 
 
-class Lines(Stage):
+class Lines:
     """A stage as plain lines: when the note changes, or much has been done, or some time has passed."""
 
     def __init__(self, console: Console, name: str) -> None:
