@@ -172,8 +172,10 @@ class Stack:
         self.say(f"ECG is ready: {local_url(self.config.host, self.config.port)}")
         if self.flower:
             kept = self.config.data_dir / "secrets" / "flower"
-            where = "as in ECG_FLOWER_AUTH" if self.config.flower_auth else f"in {kept}"
-            self.say(f"Flower: {local_url(self.config.host, self.config.flower_port)}, password {where}")
+            where = "sign in as ECG_FLOWER_AUTH says"
+            if not self.config.flower_auth:
+                where = f"user operator, password in {kept}"
+            self.say(f"Flower: {local_url(self.config.host, self.config.flower_port)}, {where}")
         self.say(f"Logs: {self._logs}. Ctrl-C stops everything.")
 
     def stop(self) -> None:
