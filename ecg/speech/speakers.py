@@ -24,6 +24,9 @@ from ecg.speech.prosody import Tracks, measure
 from ecg.speech.waveform import HOP_S, read_wav
 from ecg.transcript import Turn
 
+#: A window, as positions of its first and after its last frame among the voiced frames.
+Span = tuple[int, int]
+
 _WINDOW_FRAMES, _STEP_FRAMES = 200, 25
 _FEWEST_VOICED = 25
 # Ward's method holds a distance per pair of windows; longer files are sampled evenly (36 MB at 3000).
@@ -31,9 +34,10 @@ _MOST_WINDOWS = 3000
 _MOST_SPEAKERS = 8
 # Scales at which one voice's windows scatter about alike in every measure (MFCC divided, octaves multiplied).
 _MFCC_SCALE, _OCTAVE_SCALE = 4.0, 5.0
-# Two groups are two voices when their centres are this far apart, and further for groups of few windows,
-# whose centres are uncertain. Single real and synthetic voices stay below 1.5, pairs begin at 2.2.
-_APART, _APART_UNCERTAIN = 1.8, 1.5
+# Two groups are two voices when their centres are this far apart, and further for groups of few voiced
+# frames, whose centres are uncertain: an old recording of one man, hardly voiced, has 2.4 between 68 frames
+# and the rest. Pairs of voices begin at 2.7 with 400 frames or more.
+_APART, _APART_UNCERTAIN = 1.8, 8.0
 _ROUNDS = 3
 _COMPONENTS, _SMALLEST_VARIANCE = 8, 0.01
 _MOST_TRAINING_FRAMES = 20_000
@@ -66,7 +70,7 @@ def _voices(tracks: Tracks, stretches: Sequence[Stretch], speakers_hint: int | N
     if not spans:
         return np.zeros(groups, int)
     centres = np.array([_centre(features[first:last]) for first, last in spans])
-    labels = _grouped(centres, speakers_hint)
+    labels = _grouped(centres, spans, speakers_hint)
     if labels.max() == 0:
         return np.zeros(groups, int)
     by_frame = _frame_labels(spans, labels, len(frames))
@@ -93,7 +97,7 @@ def _centre(features: np.ndarray) -> np.ndarray:
     return np.append(features[:, :-1].mean(axis=0), np.median(features[:, -1]))
 
 
-def _windows(frames: np.ndarray, stretches: Sequence[Stretch]) -> list[tuple[int, int]]:
+def _windows(frames: np.ndarray, stretches: Sequence[Stretch]) -> list[Span]:
     """Windows over the stretches, as (first, last) positions in the voiced ``frames``."""
     spans = []
     for stretch in stretches:
@@ -105,7 +109,7 @@ def _windows(frames: np.ndarray, stretches: Sequence[Stretch]) -> list[tuple[int
     return spans[:: -(-len(spans) // _MOST_WINDOWS) or 1]
 
 
-def _grouped(centres: np.ndarray, speakers_hint: int | None) -> np.ndarray:
+def _grouped(centres: np.ndarray, spans: Sequence[Span], speakers_hint: int | None) -> np.ndarray:
     """The voice of each window, 0 … k - 1."""
     if len(centres) < 2 or speakers_hint == 1:
         return np.zeros(len(centres), int)
@@ -115,24 +119,32 @@ def _grouped(centres: np.ndarray, speakers_hint: int | None) -> np.ndarray:
     best, best_score = np.zeros(len(centres), int), -1.0
     for count in range(2, min(_MOST_SPEAKERS, len(centres) - 1) + 1):
         labels = fcluster(tree, count, "maxclust") - 1
-        if labels.max() > 0 and _well_apart(centres, labels):
+        if labels.max() > 0 and _well_apart(centres, spans, labels):
             score = silhouette_score(centres, labels)
             if score > best_score:
                 best, best_score = labels, score
     return best
 
 
-def _well_apart(centres: np.ndarray, labels: np.ndarray) -> bool:
-    groups = [centres[labels == label] for label in range(labels.max() + 1)]
-    return all(_two_voices(*pair) for pair in combinations(groups, 2))
+def _well_apart(centres: np.ndarray, spans: Sequence[Span], labels: np.ndarray) -> bool:
+    means = [centres[labels == label].mean(axis=0) for label in range(labels.max() + 1)]
+    frames = [_covered([span for span, own in zip(spans, labels, strict=True) if own == label])
+              for label in range(labels.max() + 1)]  # fmt: skip
+    return all(
+        np.linalg.norm(means[a] - means[b]) > _APART + _APART_UNCERTAIN / min(frames[a], frames[b]) ** 0.5
+        for a, b in combinations(range(len(means)), 2)
+    )
 
 
-def _two_voices(a: np.ndarray, b: np.ndarray) -> bool:
-    distance = float(np.linalg.norm(a.mean(axis=0) - b.mean(axis=0)))
-    return distance > _APART + _APART_UNCERTAIN / min(len(a), len(b)) ** 0.5
+def _covered(spans: Sequence[Span]) -> int:
+    """Voiced frames in windows that overlap, each counted once."""
+    covered = np.zeros(max(last for _, last in spans), bool)
+    for first, last in spans:
+        covered[first:last] = True
+    return int(covered.sum())
 
 
-def _frame_labels(spans: Sequence[tuple[int, int]], labels: np.ndarray, count: int) -> np.ndarray:
+def _frame_labels(spans: Sequence[Span], labels: np.ndarray, count: int) -> np.ndarray:
     """For each voiced frame the voice of the window whose middle is nearest."""
     middles = np.array([(first + last) / 2 for first, last in spans])
     after = np.clip(np.searchsorted(middles, np.arange(count)), 1, max(1, len(middles) - 1))

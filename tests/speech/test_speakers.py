@@ -4,6 +4,7 @@ import pytest
 from ecg.speech.speakers import find_speakers
 from ecg.transcript import Turn
 from tests.speech.sounds import RATE, ignore_progress, recording, talk, write
+from tests.spoken import ffmpeg
 
 SENTENCES = [
     "The committee met on Tuesday to talk about the new bridge over the river.",
@@ -54,6 +55,15 @@ def test_three_voices_are_three_speakers(tmp_path):
 @pytest.mark.parametrize("name", ["jfk.flac", "austen-0870.wav", "austen-0890.wav"])
 def test_one_person_reading_is_one_speaker(tmp_path, name):
     found = find_speakers(recording(name, tmp_path), None, ignore_progress)
+    assert {turn.speaker for turn in found} == {"SPEAKER_00"}
+
+
+@pytest.mark.parametrize("rate", ["64k", "128k"])
+def test_one_person_is_one_speaker_after_lossy_compression_too(tmp_path, rate):
+    packed = tmp_path / "packed.m4a"
+    ffmpeg("-i", recording("jfk.flac", tmp_path), "-c:a", "aac", "-b:a", rate, packed)
+    ffmpeg("-i", packed, "-ac", "1", "-ar", "16000", tmp_path / "unpacked.wav")
+    found = find_speakers(tmp_path / "unpacked.wav", None, ignore_progress)
     assert {turn.speaker for turn in found} == {"SPEAKER_00"}
 
 
