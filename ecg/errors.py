@@ -131,7 +131,7 @@ class RenderProofFailed(ProcessingError):
 
 
 class EngineUnavailable(ProcessingError):
-    """The speech engine named is not installed or has no weights here."""
+    """The engine, encoder or program asked for is not installed here, or has no weights."""
 
     code, http_status = "ENGINE_UNAVAILABLE", 503
 

@@ -17,13 +17,17 @@ class Queue(StrEnum):
 
 @dataclass(frozen=True)
 class StepSpec:
-    """One step of a graph. ``weight``: share of the job's percent. Deadline: see `Step`."""
+    """One step of a graph.
+
+    ``weight``: share of the job's percent. ``shelf``: folder of its files in the store. Deadline: see `Step`.
+    """
 
     name: str
     queue: Queue
     weight: float
     needs: tuple[str, ...] = ()
     optional: bool = False
+    shelf: str = "analyzed"
     deadline_s: float = 300.0
     deadline_per_media_s: float = 2.0
 
@@ -38,7 +42,7 @@ def task_name(queue: str, step_name: str) -> str:
 
 
 #: A chunk of a render: added by `prepare`, which knows how many there are.
-CHUNK = StepSpec("chunk", Queue.RENDER, 85.0, deadline_s=600.0, deadline_per_media_s=40.0)
+CHUNK = StepSpec("chunk", Queue.RENDER, 85.0, shelf="temp", deadline_s=600.0, deadline_per_media_s=40.0)
 
 GRAPHS: dict[str, tuple[StepSpec, ...]] = {
     JobKind.ANALYSIS: (
@@ -49,8 +53,8 @@ GRAPHS: dict[str, tuple[StepSpec, ...]] = {
         StepSpec("merge", Queue.MEDIA, 15.0, ("prosody", "diarize", "transcribe")),
     ),
     JobKind.RENDER: (
-        StepSpec("prepare", Queue.MEDIA, 5.0),
-        StepSpec("assemble", Queue.MEDIA, 10.0, ("prepare",), deadline_per_media_s=5.0),
+        StepSpec("prepare", Queue.MEDIA, 5.0, shelf="rendered"),
+        StepSpec("assemble", Queue.MEDIA, 10.0, ("prepare",), shelf="rendered", deadline_per_media_s=5.0),
     ),
 }
 

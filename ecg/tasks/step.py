@@ -36,9 +36,6 @@ from ecg.tasks.work import Outcome, Work
 log = logging.getLogger(__name__)
 Body = Callable[[Work], Outcome]
 _SPECS = {spec.name: spec for spec in all_steps()}
-#: Folder of the store in which the files of a step's job live.
-_SHELF = {"ingest": "analyzed", "prosody": "analyzed", "diarize": "analyzed", "transcribe": "analyzed",
-          "merge": "analyzed", "prepare": "rendered", "chunk": "temp", "assemble": "rendered"}  # fmt: skip
 
 
 def step(name: str) -> Callable[[Body], Body]:
@@ -97,7 +94,7 @@ def put(to: Store, claim: attempts.Claim, outcome: Outcome, kept: list[attempts.
 
     Each is added to ``kept`` before it is written: whoever gives up removes what is listed there.
     """
-    shelf = f"{_SHELF[claim.name]}/{claim.job_id}/{claim.step_id}-{claim.fence}"
+    shelf = f"{_SPECS[claim.name].shelf}/{claim.job_id}/{claim.step_id}-{claim.fence}"
     for name, path in outcome.artifacts.items():
         kept.append(attempts.NewArtifact(name, f"{shelf}/{name}", path.stat().st_size))
         to.put(f"{shelf}/{name}", path)
