@@ -95,8 +95,9 @@ def _open(name: str, models_dir: Path, whisper_model: str) -> SpeechEngine:
     try:
         module = importlib.import_module(ENGINES[name])
     except ModuleNotFoundError as error:
-        raise EngineUnavailable(
-            f"The {name} engine is not installed here (no module {error.name!r}): "
-            f"install it, or set ECG_ENGINE=auto.", engine=name,
-        ) from error  # fmt: skip
+        if error.name == ENGINES[name]:
+            remedy = "this version of ECG does not have it yet; set ECG_ENGINE=auto."
+        else:
+            remedy = f"it needs {error.name!r}: `pip install 'ecg[{name}]'`, or set ECG_ENGINE=auto."
+        raise EngineUnavailable(f"The {name} engine cannot run here: {remedy}", engine=name) from error
     return module.open_engine(models_dir, whisper_model)
