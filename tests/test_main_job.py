@@ -83,7 +83,7 @@ def test_every_word_is_seen_in_the_video_while_it_is_spoken(stack, source: str, 
     spoken = [word["word"] for segment in transcript["segments"] for word in segment["words"]]
     assert [word["text"] for cue in scenario["cues"] for word in cue["words"]] == spoken
 
-    times = frame_times(scenario, before.fps)[::3]
+    times = frame_times(scenario, before.fps)
     box, pictures = drawn(scenario, times, before.fps, (before.width, before.height))
     shown = frames_at(result, times, box)
     plain = frames_at(clip, times, box)
