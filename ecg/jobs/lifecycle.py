@@ -25,7 +25,7 @@ def create(session: Session, *, user_id: str, video_id: str, kind: JobKind, para
     session.flush()
     ids: dict[str, int] = {}
     for spec in GRAPHS[kind]:
-        step = new_step(job.id, spec, needs=[ids[name] for name in spec.needs])
+        step = new_step(job, spec, needs=[ids[name] for name in spec.needs])
         session.add(step)
         session.flush()
         ids[spec.name] = step.id
@@ -35,13 +35,13 @@ def create(session: Session, *, user_id: str, video_id: str, kind: JobKind, para
 
 
 def new_step(
-    job_id: str, spec: StepSpec, *, needs: list[int], weight: float | None = None,
+    job: Job, spec: StepSpec, *, needs: list[int], weight: float | None = None,
     params: Mapping[str, Any] | None = None,
 ) -> Step:  # fmt: skip
     """A waiting step after its spec."""
     return Step(
-        job_id=job_id, name=spec.name, queue=spec.queue, status=StepStatus.WAITING, needs=needs,
-        optional=spec.optional, weight=spec.weight if weight is None else weight, params=dict(params or {}),
+        job_id=job.id, user_id=job.user_id, name=spec.name, queue=spec.queue, status=StepStatus.WAITING,
+        needs=needs, optional=spec.optional, weight=spec.weight if weight is None else weight, params=dict(params or {}),
         deadline_s=spec.deadline_s, deadline_per_media_s=spec.deadline_per_media_s,
     )  # fmt: skip
 
@@ -177,7 +177,7 @@ def add_steps(session: Session, job: Job, specs: Iterable[tuple[StepSpec, float,
               before: str) -> None:  # fmt: skip
     """Put steps (spec, weight, params) in front of a waiting step, which then needs them too."""
     target = session.scalars(select(Step).where(Step.job_id == job.id, Step.name == before)).one()
-    added = [new_step(job.id, spec, needs=[], weight=weight, params=p) for spec, weight, p in specs]
+    added = [new_step(job, spec, needs=[], weight=weight, params=p) for spec, weight, p in specs]
     session.add_all(added)
     session.flush()
     target.needs = [*target.needs, *(step.id for step in added)]

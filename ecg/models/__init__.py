@@ -3,7 +3,9 @@
 from ecg.models.artifact import Artifact
 from ecg.models.columns import Record
 from ecg.models.event import Event
+from ecg.models.idempotency_key import IdempotencyKey
 from ecg.models.job import ACTIVE_JOBS, ENDED_JOBS, Job, JobKind, JobStatus
+from ecg.models.quota import Quota, QuotaEntry
 from ecg.models.refresh_token import RefreshToken
 from ecg.models.step import OPEN_STEPS, Step, StepStatus
 from ecg.models.user import User
@@ -11,6 +13,6 @@ from ecg.models.video import Video, VideoStatus
 
 __all__ = [
     "ACTIVE_JOBS", "ENDED_JOBS", "OPEN_STEPS",
-    "Artifact", "Event", "Job", "JobKind", "JobStatus", "Record", "RefreshToken",
-    "Step", "StepStatus", "User", "Video", "VideoStatus",
+    "Artifact", "Event", "IdempotencyKey", "Job", "JobKind", "JobStatus", "Quota", "QuotaEntry", "Record",
+    "RefreshToken", "Step", "StepStatus", "User", "Video", "VideoStatus",
 ]  # fmt: skip

@@ -5,11 +5,11 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, Float, Index
+from sqlalchemy import BigInteger, Float, ForeignKey, Index
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from ecg.models.columns import Big, CreatedAt, JobId, Json, Moment, Record
+from ecg.models.columns import Big, CreatedAt, JobId, Json, Moment, Record, Uuid
 
 
 class StepStatus(StrEnum):
@@ -28,19 +28,25 @@ class Step(Record):
     """``fence`` grows with every claim; only the holder of the newest may commit a result.
 
     ``needs``: ids of the steps that must end first. ``optional``: its failure becomes a warning.
-    ``weight``: its share of the job's 100 percent. ``errors`` and ``losses`` count failed attempts and
-    lost workers apart. ``not_before``: the end of a backoff. The deadline of an attempt is
+    ``weight``: its share of the job's 100 percent. ``errors``, ``outages`` and ``losses`` count apart
+    what went wrong: attempts that failed, attempts that found something ECG stands on away, workers that
+    died. ``not_before``: the end of a backoff. The deadline of an attempt is
     ``deadline_s + deadline_per_media_s × jobs.media_s`` seconds after its claim.
     """
 
     __tablename__ = "steps"
     __table_args__ = (
-        Index("ix_steps_ready", "queue", "id", postgresql_where="status = 'ready'"),
-        Index("ix_steps_running", "lease_expires_at", postgresql_where="status = 'running'"),
-    )
+        Index("ix_steps_unpublished", "queue", "user_id", "id",
+              postgresql_where="status = 'ready' AND published_at IS NULL"),
+        Index("ix_steps_published", "queue", "user_id", "published_at",
+              postgresql_where="status = 'ready' AND published_at IS NOT NULL"),
+        Index("ix_steps_running", "queue", "user_id", "lease_expires_at",
+              postgresql_where="status = 'running'"),
+    )  # fmt: skip
 
     id: Mapped[Big] = mapped_column(primary_key=True, autoincrement=True)
     job_id: Mapped[JobId]
+    user_id: Mapped[Uuid] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     name: Mapped[str]
     queue: Mapped[str]
     status: Mapped[str] = mapped_column(default=StepStatus.WAITING)
@@ -50,6 +56,7 @@ class Step(Record):
     params: Mapped[Json] = mapped_column(default=dict)
     fence: Mapped[int] = mapped_column(default=0)
     errors: Mapped[int] = mapped_column(default=0)
+    outages: Mapped[int] = mapped_column(default=0)
     losses: Mapped[int] = mapped_column(default=0)
     worker: Mapped[str | None]
     deadline_s: Mapped[float] = mapped_column(Float)

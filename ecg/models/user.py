@@ -8,7 +8,7 @@ from ecg.models.columns import CreatedAt, Record, UuidKey
 
 
 class User(Record):
-    """``email`` is kept in lower case; ``password_hash`` is scrypt, salted."""
+    """``email`` is kept in lower case; ``password_hash`` is scrypt, salted; ``unlimited``: no quota holds."""
 
     __tablename__ = "users"
 
@@ -16,4 +16,5 @@ class User(Record):
     email: Mapped[str] = mapped_column(unique=True)
     username: Mapped[str]
     password_hash: Mapped[str]
+    unlimited: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[CreatedAt]
