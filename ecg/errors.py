@@ -12,14 +12,16 @@ EcgError
 ├── QuotaExceeded           QUOTA_EXCEEDED       429
 ├── Cancelled               CANCELLED            409   someone asked for the job to stop
 ├── LeaseLost               LEASE_LOST           409   another worker holds the step now; ours must stop
+├── WorkerLost              WORKER_LOST          500   every worker that took the step died
 ├── ProcessingError         PROCESSING_ERROR     500   a stage failed for a reason of its own
 │   ├── CommandFailed       PROCESSING_ERROR     500   a child process failed: argv, exit code, stderr tail
 │   ├── RenderProofFailed   RENDER_PROOF_FAILED  500   the finished video does not show what it must
 │   └── EngineUnavailable   ENGINE_UNAVAILABLE   503   the engine named is not installed or has no weights
 ├── GpuMemoryError          GPU_MEMORY_ERROR     503   retryable
 ├── TimeoutExceeded         TIMEOUT_ERROR        504   retryable: a step passed its deadline
-├── DownloadError           DOWNLOAD_ERROR       502   retryable: the store or a remote source did not answer
-└── ServiceUnavailable      SERVICE_UNAVAILABLE  503   retryable: database, broker or browser is away
+├── DownloadError           DOWNLOAD_ERROR       502   retryable: a remote source did not hand over a file
+└── ServiceUnavailable      SERVICE_UNAVAILABLE  503   an outage: database, broker or scratch disk is away
+    └── StoreUnavailable    STORE_UNAVAILABLE    503   an outage: the store is full, absent or silent
 """
 
 from __future__ import annotations
@@ -31,12 +33,14 @@ class EcgError(Exception):
     """Root of every error ECG raises on purpose.
 
     ``message`` is a sentence that says what to do; ``details`` is JSON-ready data about the case.
-    ``retryable`` says whether the same work may succeed later, unchanged.
+    ``retryable`` says whether the same work may succeed later, unchanged; a step is then tried
+    `max_errors` times. An ``outage`` is not the work's fault: it is tried `max_outages` times.
     """
 
     code = "INTERNAL_ERROR"
     http_status = 500
     retryable = False
+    outage = False
 
     def __init__(self, message: str, **details: Any) -> None:
         super().__init__(message)
@@ -114,6 +118,12 @@ class LeaseLost(EcgError):
     code, http_status = "LEASE_LOST", 409
 
 
+class WorkerLost(EcgError):
+    """Every worker that took the step died; most often it needs more memory than there is."""
+
+    code, http_status = "WORKER_LOST", 500
+
+
 class ProcessingError(EcgError):
     """A stage failed for a reason of its own."""
 
@@ -149,12 +159,18 @@ class TimeoutExceeded(EcgError):
 
 
 class DownloadError(EcgError):
-    """The store or a remote source did not hand over a file."""
+    """A remote source did not hand over a file."""
 
     code, http_status, retryable = "DOWNLOAD_ERROR", 502, True
 
 
 class ServiceUnavailable(EcgError):
-    """Something ECG stands on (database, broker, browser) is away."""
+    """Something ECG stands on (database, broker, scratch disk) is away."""
 
-    code, http_status, retryable = "SERVICE_UNAVAILABLE", 503, True
+    code, http_status, retryable, outage = "SERVICE_UNAVAILABLE", 503, True, True
+
+
+class StoreUnavailable(ServiceUnavailable):
+    """The store is full, absent or does not answer."""
+
+    code = "STORE_UNAVAILABLE"

@@ -41,7 +41,8 @@ def new_step(
     """A waiting step after its spec."""
     return Step(
         job_id=job.id, user_id=job.user_id, name=spec.name, queue=spec.queue, status=StepStatus.WAITING,
-        needs=needs, optional=spec.optional, weight=spec.weight if weight is None else weight, params=dict(params or {}),
+        needs=needs, optional=spec.optional, weight=spec.weight if weight is None else weight,
+        params=dict(params or {}),
         deadline_s=spec.deadline_s, deadline_per_media_s=spec.deadline_per_media_s,
     )  # fmt: skip
 
