@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
 from ecg.config import settings
-from ecg.errors import ServiceUnavailable
+from ecg.errors import Outage
 
 
 def make_engine(url: str) -> Engine:
@@ -39,7 +39,7 @@ def engine() -> Engine:
 def transaction() -> Iterator[Session]:
     """One use case: commits at the end, rolls back on any exception.
 
-    A database that is away raises `ServiceUnavailable`, which callers may retry.
+    A database that is away raises `Outage`, which callers may retry.
     """
     try:
         with Session(engine(), expire_on_commit=False) as session, session.begin():
@@ -52,7 +52,7 @@ def transaction() -> Iterator[Session]:
         raise
 
 
-def _unavailable(error: DBAPIError) -> ServiceUnavailable:
-    return ServiceUnavailable(
+def _unavailable(error: DBAPIError) -> Outage:
+    return Outage(
         "The database does not answer; try again in a moment.", cause=str(error.orig).strip()[:200]
     )

@@ -20,8 +20,9 @@ EcgError
 ├── GpuMemoryError          GPU_MEMORY_ERROR     503   retryable
 ├── TimeoutExceeded         TIMEOUT_ERROR        504   retryable: a step passed its deadline
 ├── DownloadError           DOWNLOAD_ERROR       502   retryable: a remote source did not hand over a file
-└── ServiceUnavailable      SERVICE_UNAVAILABLE  503   an outage: database, broker or scratch disk is away
-    └── StoreUnavailable    STORE_UNAVAILABLE    503   an outage: the store is full, absent or silent
+└── ServiceUnavailable      SERVICE_UNAVAILABLE  503   retryable: a service or the browser is away
+    └── Outage              SERVICE_UNAVAILABLE  503   what all steps stand on is away: database, disk
+        └── StoreUnavailable STORE_UNAVAILABLE   503   the store is full, absent or silent
 """
 
 from __future__ import annotations
@@ -34,13 +35,12 @@ class EcgError(Exception):
 
     ``message`` is a sentence that says what to do; ``details`` is JSON-ready data about the case.
     ``retryable`` says whether the same work may succeed later, unchanged; a step is then tried
-    `max_errors` times. An ``outage`` is not the work's fault: it is tried `max_outages` times.
+    `max_errors` times, or `max_outages` times after an `Outage`, which is not the work's fault.
     """
 
     code = "INTERNAL_ERROR"
     http_status = 500
     retryable = False
-    outage = False
 
     def __init__(self, message: str, **details: Any) -> None:
         super().__init__(message)
@@ -165,12 +165,16 @@ class DownloadError(EcgError):
 
 
 class ServiceUnavailable(EcgError):
-    """Something ECG stands on (database, broker, scratch disk) is away."""
+    """Something a step or a request needs (a server, the browser) is away."""
 
-    code, http_status, retryable, outage = "SERVICE_UNAVAILABLE", 503, True, True
+    code, http_status, retryable = "SERVICE_UNAVAILABLE", 503, True
 
 
-class StoreUnavailable(ServiceUnavailable):
+class Outage(ServiceUnavailable):
+    """What every step stands on is away: the database, or room on the disk."""
+
+
+class StoreUnavailable(Outage):
     """The store is full, absent or does not answer."""
 
     code = "STORE_UNAVAILABLE"

@@ -27,7 +27,7 @@ from types import TracebackType
 from typing import IO, Any, NoReturn, Self
 
 from ecg import guard
-from ecg.errors import CommandFailed, EcgError, EngineUnavailable, ServiceUnavailable, TimeoutExceeded
+from ecg.errors import CommandFailed, EcgError, EngineUnavailable, Outage, TimeoutExceeded
 
 ProgressCallback = Callable[[float], None]
 
@@ -96,7 +96,7 @@ class Child:
     def finish(self) -> None:
         """Wait for the end.
 
-        Raises `TimeoutExceeded`, `CommandFailed`, or for reasons of this machine `ServiceUnavailable`
+        Raises `TimeoutExceeded`, `CommandFailed`, or for reasons of this machine `Outage`
         (disk full) and `EngineUnavailable` (not installed).
         """
         code = self.process.wait()
@@ -249,7 +249,7 @@ def _failure(argv: list[str], code: int, stderr_tail: str) -> EcgError:
     if code == _NOT_STARTED:
         return EngineUnavailable(f"{name} is not installed; install the package ffmpeg.", argv=argv)
     if _DISK_FULL in stderr_tail:
-        return ServiceUnavailable("The disk is full; make room and try again.", argv=argv)
+        return Outage("The disk is full; make room and try again.", argv=argv)
     last = stderr_tail.rpartition("\n")[2] or "it said nothing"
     return CommandFailed(
         f"{name} failed with exit code {code}: {last}",
