@@ -11,11 +11,12 @@ from ecg.jobs.graphs import Queue, all_steps
 
 broker_url = settings().broker_url
 broker_connection_retry_on_startup = True  # a worker may start before Redis does
+broker_connection_max_retries = None  # Redis may stay away for as long as it likes
 broker_transport_options = {
-    # Redis must not hand a long step to a second worker on its own: our leases bring steps back.
+    # Redis must not hand a message to a second worker on its own: our dispatcher sends lost ones again.
     "visibility_timeout": 7 * 86400,
     # A dead connection is noticed, and a publish never waits for ever.
-    "socket_timeout": 30,
+    "socket_timeout": 10,
     "socket_connect_timeout": 5,
     "socket_keepalive": True,
     "health_check_interval": 25,
@@ -32,7 +33,10 @@ task_create_missing_queues = False  # a message to a queue nobody reads is an er
 task_queues = {str(queue): {"exchange": str(queue), "routing_key": str(queue)} for queue in Queue}
 task_default_queue = str(Queue.UPKEEP)
 
-task_acks_late = True  # a worker that shuts down softly gives its message back
+# A message has done its work once a process looks at the step: the claim in Postgres is what counts, and
+# what dies after it comes back by its lease. (Early acknowledgement is Celery's default, and our choice:
+# late, a killed worker's messages would stay in Redis until the visibility timeout, then run once more.)
+task_acks_late = False
 worker_prefetch_multiplier = 1
 worker_disable_prefetch = True  # a minutes-long step must not hold the next one hostage
 worker_concurrency = 1  # one process per worker: one GPU, one model, one browser

@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 from werkzeug.security import check_password_hash, generate_password_hash
 
-from ecg.errors import Conflict, Unauthorized
+from ecg.errors import Conflict, NotFound, Unauthorized
 from ecg.models import RefreshToken, User
 
 now = func.clock_timestamp
@@ -65,6 +65,13 @@ def user(session: Session, user_id: str) -> User:
     if found is None:
         raise Unauthorized("This account is gone; sign up again.")
     return found
+
+
+def set_unlimited(session: Session, email: str, unlimited: bool) -> None:
+    """Exempt an account from all quotas, or no longer."""
+    his = update(User).where(User.email == email.lower()).values(unlimited=unlimited).returning(User.id)
+    if session.scalar(his) is None:
+        raise NotFound(f"There is no account {email}.")
 
 
 def open_family(session: Session, user: User, *, lifetime_s: int) -> SignIn:

@@ -79,6 +79,15 @@ class Settings:
         lambda text: Path(text).expanduser().absolute(),
         "Folder for the scratch files of running steps. Empty: `scratch` under the data folder.",
     )
+    s3_bucket: str = _setting(
+        "", str, "Bucket of S3 to keep files in. Empty: the folder of the local store. Credentials come from "
+        "boto3's usual places (`AWS_ACCESS_KEY_ID`, profiles, roles).",
+    )  # fmt: skip
+    s3_endpoint_url: str = _setting(
+        "", str, "Address of a service that speaks S3, as this process and browsers reach it. Empty: AWS."
+    )
+    s3_region: str = _setting("", str, "Region of the bucket. Empty: boto3's own choice.")
+    s3_prefix: str = _setting("", str, "What all keys in the bucket begin with. Empty: nothing.")
 
     # web
     host: str = _setting("127.0.0.1", str, "Address the web tier listens on.")
@@ -116,6 +125,11 @@ class Settings:
         2 * 1024**3, int, "Address space of one ffprobe or ffmpeg that reads a source not yet trusted."
     )
 
+    # what each user may ask for; whoever runs ECG can exempt an account (`ecg accounts unlimited`)
+    renders_per_day: int = _setting(10, int, "Renders a user may start per day (UTC). 0: no limit.")
+    renders_per_month: int = _setting(100, int, "Renders a user may start per month (UTC). 0: no limit.")
+    renders_at_once: int = _setting(2, int, "Renders a user may have waiting or running. 0: no limit.")
+
     # the stack on one machine
     gpus: str = _setting(
         "auto",
@@ -148,10 +162,13 @@ class Settings:
     reconcile_s: float = _setting(3.0, float, "Seconds between two passes of the reconciler.")
     dispatch_poll_s: float = _setting(1.0, float, "Longest the dispatcher sleeps without being woken.")
     republish_s: float = _setting(
-        30.0, float, "Seconds after which a published step that nobody claimed is published again."
+        15.0, float, "Seconds after which a published step is published again when its message is gone."
     )
-    dispatch_window: int = _setting(32, int, "Most steps per queue that are published and not yet claimed.")
+    dispatch_window: int = _setting(64, int, "Most steps per queue that are published and not yet claimed.")
     max_errors: int = _setting(3, int, "Errors after which a step fails for good.")
+    max_outages: int = _setting(
+        200, int, "Attempts that found the store, the database or the disk away, after which a step fails."
+    )
     max_losses: int = _setting(10, int, "Lost workers after which a step fails for good.")
 
     def __post_init__(self) -> None:

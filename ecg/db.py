@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from typing import Any
 
-from sqlalchemy import Engine, create_engine
+import pybreaker
+from sqlalchemy import CursorResult, Engine, create_engine
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
@@ -21,12 +24,41 @@ def make_engine(url: str) -> Engine:
         pool_pre_ping=True,
         pool_recycle=1800,
         connect_args={
-            "connect_timeout": 5,
+            "connect_timeout": 3,
             # A half-open connection is noticed within a minute, a stuck lock within 30 s.
             "keepalives_idle": 20, "keepalives_interval": 5, "keepalives_count": 4,
+            "tcp_user_timeout": 30_000,
             "options": "-c lock_timeout=30000 -c statement_timeout=60000 -c timezone=UTC",
         },
     )  # fmt: skip
+
+
+class Prepared:
+    """A statement that each connection parses and plans only once, for those that run at every step.
+
+    ``:name`` marks a parameter. Like any prepared statement it needs connections of its own: a pooler
+    between ECG and Postgres must work per session.
+    """
+
+    def __init__(self, name: str, sql: str) -> None:
+        self._name, self._parameters = name, list(dict.fromkeys(_PARAMETER.findall(sql)))
+        numbered = _PARAMETER.sub(lambda found: f"${self._parameters.index(found[1]) + 1}", sql)
+        self._prepare = f"PREPARE {name} AS {numbered}".replace("%", "%%")
+        places = ", ".join(["%s"] * len(self._parameters))
+        self._execute = f"EXECUTE {name} ({places})"
+
+    def __call__(self, session: Session, **values: Any) -> CursorResult[Any]:
+        """Run it in the session's transaction; each value is of the type that its place asks for."""
+        session.flush()
+        connection = session.connection()
+        prepared = connection.info.setdefault("prepared", set())
+        if self._name not in prepared:
+            connection.exec_driver_sql(self._prepare)
+            prepared.add(self._name)
+        return connection.exec_driver_sql(self._execute, tuple(values[name] for name in self._parameters))
+
+
+_PARAMETER = re.compile(r"(?<!:):([a-z_]+)")
 
 
 @cache
@@ -42,17 +74,38 @@ def transaction() -> Iterator[Session]:
     A database that is away raises `Outage`, which callers may retry.
     """
     try:
-        with Session(engine(), expire_on_commit=False) as session, session.begin():
+        with (_breaker.calling(), _typed_errors(),
+              Session(engine(), expire_on_commit=False) as session, session.begin()):  # fmt: skip
             yield session
-    except OperationalError as error:
-        raise _unavailable(error) from error
+    except pybreaker.CircuitBreakerError:
+        raise _Away("The database is away; try again in a moment.") from None
+
+
+class _Away(Outage):
+    """No connection to the database can be had, or it broke."""
+
+
+# A database that is away is asked once a second, not by every request; those in between fail at once.
+_breaker = pybreaker.CircuitBreaker(
+    fail_max=2, reset_timeout=1, throw_new_error_on_trip=False,
+    exclude=[lambda error: not isinstance(error, _Away)],
+)  # fmt: skip
+
+
+@contextmanager
+def _typed_errors() -> Iterator[None]:
+    try:
+        yield
     except DBAPIError as error:
-        if error.connection_invalidated:
-            raise _unavailable(error) from error
+        cause = str(error.orig).strip()[:200]
+        if error.connection_invalidated or (isinstance(error, OperationalError) and _is_gone(error)):
+            raise _Away("The database does not answer; try again in a moment.", cause=cause) from error
+        if isinstance(error, OperationalError):  # a lock held too long, a deadlock, a full disk
+            raise Outage("The database could not do this now; try again in a moment.", cause=cause) from error
         raise
 
 
-def _unavailable(error: DBAPIError) -> Outage:
-    return Outage(
-        "The database does not answer; try again in a moment.", cause=str(error.orig).strip()[:200]
-    )
+def _is_gone(error: OperationalError) -> bool:
+    # No SQLSTATE: not connected; 08: the connection broke; 57P: the server stops, starts or has crashed.
+    sqlstate = getattr(error.orig, "pgcode", None) or ""
+    return not sqlstate or sqlstate.startswith(("08", "57P"))

@@ -4,7 +4,8 @@ EcgError
 ├── BadRequest              BAD_REQUEST          400   the caller can mend it
 │   ├── InvalidMedia        INVALID_MEDIA        422   not a video or audio we can work on
 │   ├── InvalidScenario     INVALID_SCENARIO     422   a scenario or style that breaks its schema
-│   └── LanguageUnsupported LANGUAGE_UNSUPPORTED 422   the engine at hand does not know the language
+│   ├── LanguageUnsupported LANGUAGE_UNSUPPORTED 422   the engine at hand does not know the language
+│   └── IdempotencyMismatch IDEMPOTENCY_KEY_REUSED 422 the key was sent with another request before
 ├── Unauthorized            UNAUTHORIZED         401
 ├── Forbidden               FORBIDDEN            403
 ├── NotFound                NOT_FOUND            404
@@ -74,6 +75,12 @@ class LanguageUnsupported(BadRequest):
     """The engine at hand does not know the language asked for."""
 
     code, http_status = "LANGUAGE_UNSUPPORTED", 422
+
+
+class IdempotencyMismatch(BadRequest):
+    """The Idempotency-Key was sent with another request before."""
+
+    code, http_status = "IDEMPOTENCY_KEY_REUSED", 422
 
 
 class Unauthorized(EcgError):

@@ -2,29 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from ecg.db import Prepared
 from ecg.models import Event
 
-#: Channel on which the dispatcher listens for ready steps.
+#: A kind, and data about it.
+Happening = tuple[str, Mapping[str, Any]]
+#: Channel on which the dispatcher listens; a notice carries names of queues.
 STEPS_CHANNEL = "ecg_steps"
 #: Channel that carries the id of a job to which something happened.
 EVENTS_CHANNEL = "ecg_events"
 
 
-def record(session: Session, job_id: str, kind: str, /, **data: Any) -> None:
-    """Write an event; whoever listens learns of it at the commit."""
-    session.add(Event(job_id=job_id, kind=kind, data=data))
-    session.execute(text("SELECT pg_notify(:channel, :job)"), {"channel": EVENTS_CHANNEL, "job": job_id})
+def record(session: Session, job_id: str, *happened: Happening, queues: Collection[str] = ()) -> None:
+    """Write events; whoever listens learns of them at the commit.
+
+    ``queues``: those that the dispatcher should look at: a step has become ready or was taken.
+    """
+    written = json.dumps([{"kind": kind, "data": data} for kind, data in happened])
+    _record(session, job=job_id, events=written, queues=",".join(sorted(set(queues))))
 
 
-def wake_dispatcher(session: Session) -> None:
-    """Tell the dispatcher, at the commit, that steps may have become ready."""
-    session.execute(text("SELECT pg_notify(:channel, '')"), {"channel": STEPS_CHANNEL})
+_record = Prepared("ecg_record", f"""
+    WITH written AS (
+        INSERT INTO events (job_id, kind, data)
+        SELECT CAST(:job AS uuid), event->>'kind', event->'data'
+        FROM jsonb_array_elements(CAST(:events AS jsonb)) WITH ORDINALITY AS listed (event, place)
+        ORDER BY place
+    )
+    SELECT pg_notify('{EVENTS_CHANNEL}', CAST(CAST(:job AS uuid) AS text)),
+           CASE WHEN :queues <> '' THEN pg_notify('{STEPS_CHANNEL}', :queues) END
+""")  # noqa: S608 - names of channels are ours
 
 
 def since(session: Session, job_id: str, after_id: int, limit: int = 500) -> Sequence[Event]:

@@ -6,43 +6,74 @@ Milestones, results and errors are events in Postgres; nothing here is needed to
 from __future__ import annotations
 
 import json
-from typing import Any
+import logging
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any, TypeVar
 
+import pybreaker
 import redis
 
+log = logging.getLogger(__name__)
+_T = TypeVar("_T")
 _TTL_S = 86400
 #: Pattern of all channels; a stream process subscribes to it once.
 CHANNELS = "ecg:progress:*"
 
 
 def connect(url: str) -> redis.Redis:
-    """A client that gives up quickly: no step waits for its progress to be told."""
+    """A client that gives up quickly: nobody waits long for what may be lost."""
     return redis.Redis.from_url(
         url, socket_timeout=0.3, socket_connect_timeout=0.3, retry=None, decode_responses=True
     )
-
-
-def channel(job_id: str) -> str:
-    """The channel of a job's ticks; also the key of its hash."""
-    return f"ecg:progress:{job_id}"
 
 
 def publish(client: redis.Redis, job_id: str, percent: float, step: str) -> None:
     """Tell how far a job is. Raises `redis.RedisError` when Redis does not take it."""
     tick: dict[Any, Any] = {"percent": round(percent, 1), "step": step}
     with client.pipeline(transaction=False) as pipe:
-        pipe.hset(channel(job_id), mapping=tick)
-        pipe.expire(channel(job_id), _TTL_S)
-        pipe.publish(channel(job_id), json.dumps(tick))
+        pipe.hset(_channel(job_id), mapping=tick)
+        pipe.expire(_channel(job_id), _TTL_S)
+        pipe.publish(_channel(job_id), json.dumps(tick))
         pipe.execute()
 
 
-def announce(client: redis.Redis, job_id: str) -> None:
-    """Tell streams that new events of a job are in Postgres."""
-    client.publish(channel(job_id), json.dumps({"event": True}))
+def read(client: redis.Redis, job_id: str) -> float:
+    """Percent of the newest tick; 0 when there is none."""
+    return float(client.hget(_channel(job_id), "percent") or 0.0)
 
 
-def read(client: redis.Redis, job_id: str) -> dict[str, Any] | None:
-    """The newest tick: ``{"percent": float, "step": str}``, or ``None``."""
-    found = client.hgetall(channel(job_id))
-    return {"percent": float(found["percent"]), "step": found["step"]} if found else None
+def _channel(job_id: str) -> str:
+    return f"ecg:progress:{job_id}"
+
+
+class Ticks:
+    """The ticks of all jobs for those who can do without: while Redis is away they are left out.
+
+    Only one call in five seconds then waits to find out whether Redis is back.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._breaker = pybreaker.CircuitBreaker(fail_max=1, reset_timeout=5, throw_new_error_on_trip=False)
+
+    @cached_property
+    def _client(self) -> redis.Redis:
+        return connect(self._url)
+
+    def publish(self, job_id: str, percent: float, step: str) -> None:
+        """Tell how far a job is, in percent."""
+        self._unless_away(lambda: publish(self._client, job_id, percent, step))
+
+    def read(self, job_id: str) -> float:
+        """How far the newest tick says a job is, in percent; 0 when none can be had."""
+        return self._unless_away(lambda: read(self._client, job_id)) or 0.0
+
+    def _unless_away(self, ask: Callable[[], _T]) -> _T | None:
+        try:
+            return self._breaker.call(ask)
+        except pybreaker.CircuitBreakerError:
+            return None
+        except redis.RedisError as error:
+            log.warning("live progress is left out, Redis is away: %s", error)
+            return None

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from ecg import quotas
 from ecg.errors import Conflict, InvalidMedia, NotFound
 from ecg.jobs import lifecycle
 from ecg.models import ACTIVE_JOBS, Job, JobKind, JobStatus, Video, VideoStatus
@@ -91,13 +92,15 @@ def analyze(
 
 def render(
     session: Session, user_id: str, video_id: str, *, analysis_id: str, scenario_key: str | None,
-    style: str, strength: float, options: Mapping[str, Any],
+    style: str, strength: float, options: Mapping[str, Any], limits: quotas.Limits,
 ) -> Job:  # fmt: skip
-    """Ask for the captions of an analysis to be drawn into the picture."""
+    """Ask for the captions of an analysis to be drawn into the picture; `QuotaExceeded` beyond the limits."""
     owned(session, user_id, video_id, held=True)
     params = {"analysis_job_id": analysis_id, "scenario_key": scenario_key, "style": style,
               "strength": strength, "options": dict(options)}  # fmt: skip
-    return lifecycle.create(session, user_id=user_id, video_id=video_id, kind=JobKind.RENDER, params=params)
+    job = lifecycle.create(session, user_id=user_id, video_id=video_id, kind=JobKind.RENDER, params=params)
+    quotas.charge(session, user_id=user_id, job_id=job.id, limits=limits)
+    return job
 
 
 def done_analysis(session: Session, video: Video) -> Job:
@@ -123,12 +126,16 @@ def _no_analysis(newest: Job | None) -> Conflict:
                     status=newest.status, error=newest.error)  # fmt: skip
 
 
-def remove(session: Session, video: Video) -> list[str]:
-    """Forget a video and all its jobs; what runs for it is cancelled.
+def remove(session: Session, user_id: str, video_id: str) -> list[str]:
+    """Forget a video of the user and all its jobs; what runs for it is cancelled.
 
     Returns the prefixes of its files in the store, to be deleted after the commit.
     """
-    jobs = session.scalars(select(Job).where(Job.video_id == video.id)).all()
+    # All rows are locked before the first job is cancelled, in the order that `ecg.quotas` asks for.
+    mine = select(Video).where(Video.id == video_id, Video.user_id == user_id)
+    video = _found(session.scalar(mine.with_for_update()))
+    of_it = select(Job).where(Job.video_id == video.id).order_by(Job.id)
+    jobs = session.scalars(of_it.with_for_update()).all()
     for job in jobs:
         if job.status in ACTIVE_JOBS:
             lifecycle.cancel(session, job.id)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import shutil
 import socket
+from pathlib import Path
 
 import redis
 from celery.signals import heartbeat_sent, worker_ready
@@ -33,8 +35,23 @@ def consume(queue: Queue) -> None:
 
     name = f"{queue}-{'cpu' if gpu is None else f'gpu{gpu}'}-{os.getpid()}@{socket.gethostname()}"
     _tell_presence(queue, name)
+    os.environ["TMPDIR"] = str(own_temp_folder(settings().scratch_dir))
     app.worker_main(["worker", "-Q", str(queue), "-n", name, "--loglevel=INFO",
                      "--without-gossip", "--without-mingle"])  # fmt: skip
+
+
+def own_temp_folder(scratch: Path) -> Path:
+    """Where this worker's programs put what they need for a while, such as a browser its profile.
+
+    Nobody removes it at ``kill -9``, so each worker removes those of the dead ones of its machine.
+    """
+    mine = f"worker-{socket.gethostname()}-"
+    for left in scratch.glob(f"{mine}*"):
+        if not Path("/proc", left.name.removeprefix(mine)).exists():
+            shutil.rmtree(left, ignore_errors=True)
+    folder = scratch / f"{mine}{os.getpid()}"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return folder
 
 
 def _tell_presence(queue: Queue, name: str) -> None:

@@ -1,4 +1,4 @@
-"""The command line: ``ecg up``, ``caption``, ``doctor``, ``setup``, ``migrate``, ``settings``, ``jobs``.
+"""The command line: ``ecg up`` and the other commands; each is the module of its name.
 
 A command's module is imported when the command is asked for: every Celery worker imports this package
 for the sake of ``celery … jobs``, and must not load a browser and speech models with it.
@@ -17,7 +17,7 @@ from ecg.cli.terminal import TypedErrors
 class _Commands(TypedErrors):
     """Each command is in the module of its name."""
 
-    _NAMES = ("up", "caption", "doctor", "setup", "migrate", "settings", "jobs")
+    _NAMES = ("up", "caption", "doctor", "setup", "migrate", "settings", "jobs", "accounts")
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self._NAMES)

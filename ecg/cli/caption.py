@@ -11,7 +11,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from ecg.cli.account import local_account, signed_in
+from ecg.cli.account import exempt, local_account, signed_in
 from ecg.cli.bars import Bars, Stage
 from ecg.cli.client import Account, Api, Refused
 from ecg.cli.here import a_stack
@@ -79,7 +79,13 @@ def _server(
         yield signed_in(url.rstrip("/"), account, make=False)
         return
     with a_stack(settings(), say) as stack:
-        yield signed_in(stack.url, account or local_account(settings().data_dir), make=account is None)
+        if account:
+            yield signed_in(stack.url, account, make=False)
+            return
+        own = local_account(settings().data_dir)
+        api = signed_in(stack.url, own, make=True)
+        exempt(own)
+        yield api
 
 
 def _serve(api: Api, console: Console) -> None:
@@ -120,7 +126,7 @@ class Captioning:
 
     def _work(self, stage: Stage, path: str, id_field: str, body: Params) -> dict[str, Any]:
         """Start a job and watch it to a good end; Ctrl-C cancels it."""
-        job_id = self._api.ask("POST", path, **body)[id_field]
+        job_id = self._api.start(path, **body)[id_field]
         try:
             job = self._api.follow(job_id, lambda now: stage.show(now["progress"], now["message"]["en"]))
         except KeyboardInterrupt:

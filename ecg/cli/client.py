@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import mimetypes
 import time
-from collections.abc import Callable, Iterator
+import uuid
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -17,7 +18,7 @@ from ecg.errors import EcgError, ServiceUnavailable, Unauthorized
 Amount = Callable[[int], None]
 _TIMEOUT_S = (5, 60)
 _POLL_S = 0.4
-#: How long a server that has gone away is waited for while a job runs: a restart takes seconds.
+#: How long a server that has gone away is waited for, from starting a job on: a restart takes seconds.
 _PATIENCE_S = 60.0
 _BLOCK_BYTES = 1 << 20
 
@@ -56,14 +57,21 @@ class Api:
         self._call("POST", "/api/auth/signup", json={
             "email": self.account.email, "password": self.account.password})  # fmt: skip
 
-    def ask(self, method: str, path: str, **body: Any) -> dict[str, Any]:
+    def ask(
+        self, method: str, path: str, *, headers: Mapping[str, str] | None = None, **body: Any
+    ) -> dict[str, Any]:
         """One request; an access token that has run out is renewed by signing in again."""
         json = body if method == "POST" else None
         try:
-            return self._call(method, path, json=json)
+            return self._call(method, path, json, headers)
         except Unauthorized:
             self.sign_in()
-            return self._call(method, path, json=json)
+            return self._call(method, path, json, headers)
+
+    def start(self, path: str, **body: Any) -> dict[str, Any]:
+        """Start a job: just one, however often the request must be sent until it is answered."""
+        once = {"Idempotency-Key": str(uuid.uuid4())}
+        return _patiently(lambda: self.ask("POST", path, headers=once, **body))
 
     def upload(self, source: Path, on_bytes: Amount) -> str:
         """Bring a file to the store; returns its video id. ``on_bytes`` gets each block's size."""
@@ -88,19 +96,11 @@ class Api:
 
     def follow(self, job_id: str, on_change: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
         """Watch a job to its end; returns it as it ended, whichever way. ``on_change`` gets each state."""
-        away_since_s = None
         while True:
-            try:
-                job = self.ask("GET", f"/api/jobs/{job_id}")
-                away_since_s = None
-            except ServiceUnavailable:
-                away_since_s = away_since_s or time.monotonic()
-                if time.monotonic() - away_since_s > _PATIENCE_S:
-                    raise
-            else:
-                on_change(job)
-                if job["status"] in {"done", "failed", "cancelled"}:
-                    return job
+            job = _patiently(lambda: self.ask("GET", f"/api/jobs/{job_id}"))
+            on_change(job)
+            if job["status"] in {"done", "failed", "cancelled"}:
+                return job
             time.sleep(_POLL_S)
 
     def download(self, url: str, to: Path) -> Iterator[tuple[int, int]]:
@@ -120,13 +120,28 @@ class Api:
         finally:
             draft.unlink(missing_ok=True)
 
-    def _call(self, method: str, path: str, json: dict[str, Any] | None) -> dict[str, Any]:
+    def _call(
+        self, method: str, path: str, json: dict[str, Any] | None, headers: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
         try:
-            response = self._http.request(method, self.url + path, json=json, timeout=_TIMEOUT_S)
+            response = self._http.request(method, self.url + path, json=json, headers=headers,
+                                          timeout=_TIMEOUT_S)  # fmt: skip
         except requests.RequestException as error:
             raise ServiceUnavailable(f"{self.url} does not answer: {error}") from error
         _raise_for(response)
         return response.json()
+
+
+def _patiently(ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """The answer, asked for again and again while the server is away, up to a limit."""
+    until_s = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            return ask()
+        except ServiceUnavailable:
+            if time.monotonic() > until_s:
+                raise
+        time.sleep(_POLL_S)
 
 
 def _content_type(source: Path) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 import click
 from rich.console import Console
 from rich.table import Table
+from sqlalchemy.orm import Session
 
 from ecg.cli.here import use_running_servers
 from ecg.cli.terminal import TypedErrors
@@ -22,7 +23,7 @@ from ecg.errors import EcgError, NotFound
 from ecg.events import since
 from ecg.jobs import lifecycle, listing
 from ecg.jobs.graphs import Queue
-from ecg.models import Job, JobKind, JobStatus, Step
+from ecg.models import ACTIVE_JOBS, Job, JobKind, JobStatus, Step
 
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _console = Console(highlight=False)
@@ -97,17 +98,50 @@ def requeue(
     ctx: click.Context, job_ids: tuple[Any, ...], code: str | None, queue: str | None,
     older_than: datetime.timedelta | None, dry_run: bool,
 ) -> None:  # fmt: skip
-    """Let failed or cancelled jobs go on at the step that failed; finished steps stay finished."""
+    """Let failed or cancelled jobs go on at the step that failed; finished steps stay finished.
+
+    A job that is at work already is left alone, and so is one that has failed anew since it was chosen:
+    two who requeue the same jobs at once give each of them one new attempt.
+    """
     chosen = [str(job_id) for job_id in job_ids]
-    if not chosen:
-        if code is None and queue is None and older_than is None:
-            raise click.UsageError("Name jobs, or choose failed ones by --code, --queue or --older-than.")
-        with transaction() as session:
-            chosen = listing.failed(session, code=code, queue=queue, older_than=older_than)
+    if not chosen and code is None and queue is None and older_than is None:
+        raise click.UsageError("Name jobs, or choose failed ones by --code, --queue or --older-than.")
+    with transaction() as session:
+        if chosen:
+            known = listing.several(session, chosen)
+        else:
+            known = {job.id: job for job in listing.failed(session, code=code, queue=queue,
+                                                           older_than=older_than)}  # fmt: skip
+    chosen = chosen or list(known)
     if dry_run:
-        _console.print("\n".join([*chosen, f"{len(chosen)} jobs would be requeued."]))
+        for job_id in chosen:
+            _say(f"{job_id} {_prospect(known.get(job_id))}")
+        _say(f"{sum(_may_go_on(known.get(job_id)) for job_id in chosen)} jobs would be requeued.")
         return
-    ctx.exit(_each(chosen, lifecycle.requeue, "requeued"))
+    ended = {job.id: job.finished_at for job in known.values()}
+    ctx.exit(_each(chosen, lambda session, job_id: _requeue(session, job_id, ended.get(job_id))))
+
+
+def _may_go_on(job: Job | None) -> bool:
+    return job is not None and job.status in (JobStatus.FAILED, JobStatus.CANCELLED)
+
+
+def _prospect(job: Job | None) -> str:
+    if job is None:
+        return "does not exist"
+    told = f"would be requeued: {job.status}" if _may_go_on(job) else f"would be left alone: {job.status}"
+    return f"{told}  {_why(job)}".rstrip()
+
+
+def _requeue(session: Session, job_id: str, ended_at: datetime.datetime | None) -> str:
+    job = lifecycle.lock(session, job_id)
+    if job.status in ACTIVE_JOBS:
+        return f"left alone: {job.status} already"
+    if job.status != JobStatus.DONE and job.finished_at != ended_at:
+        return f"left alone: {job.status} again since it was chosen  {_why(job)}".rstrip()
+    was, why = job.status, _why(job)
+    lifecycle.requeue(session, job_id)
+    return f"requeued: was {was}  {why}".rstrip()
 
 
 @jobs.command()
@@ -115,21 +149,31 @@ def requeue(
 @click.pass_context
 def cancel(ctx: click.Context, job_ids: tuple[Any, ...]) -> None:
     """End waiting or running jobs."""
-    ctx.exit(_each([str(job_id) for job_id in job_ids], lifecycle.cancel, "cancelled"))
+    ctx.exit(_each([str(job_id) for job_id in job_ids], _cancel))
 
 
-def _each(job_ids: Iterable[str], do: Callable[..., Job], done: str) -> int:
+def _cancel(session: Session, job_id: str) -> str:
+    was = lifecycle.lock(session, job_id).status
+    lifecycle.cancel(session, job_id)
+    return "left alone: cancelled already" if was == JobStatus.CANCELLED else f"cancelled: was {was}"
+
+
+def _each(job_ids: Iterable[str], do: Callable[[Session, str], str]) -> int:
     """One transaction per job, so that one refusal holds up nothing; the exit code."""
     refused = 0
     for job_id in job_ids:
         try:
             with transaction() as session:
-                job = do(session, job_id)
-            _console.print(f"{job_id} {done}: now {job.status}")
+                done = do(session, job_id)
         except EcgError as error:
             refused += 1
-            _console.print(f"{job_id} not {done}: {error.message}", markup=False)
+            done = f"refused: {error.message}"
+        _say(f"{job_id} {done}")
     return 1 if refused else 0
+
+
+def _say(line: str) -> None:
+    _console.print(line, markup=False, soft_wrap=True)
 
 
 def _table_of(steps: Iterable[Step]) -> Table:

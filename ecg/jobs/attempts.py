@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from ecg import events
-from ecg.errors import EcgError, LeaseLost
+from ecg.config import Settings
+from ecg.db import Prepared
+from ecg.errors import EcgError, LeaseLost, Outage, WorkerLost
 from ecg.jobs import lifecycle
 from ecg.jobs.graphs import StepSpec
 from ecg.jobs.milestones import BY_START, further
-from ecg.models import ACTIVE_JOBS, Artifact, Job, JobStatus, Step, StepStatus
+from ecg.models import ACTIVE_JOBS, Artifact, Job, Step, StepStatus
 
 
 @dataclass(frozen=True)
 class Claim:
-    """The right to work on a step, as long as its lease is renewed."""
+    """The right to work on a step, as long as its lease is renewed.
+
+    ``weight``: the step's share of the job's 100 percent.
+    """
 
     step_id: int
     fence: int
@@ -28,6 +35,7 @@ class Claim:
     job_id: str
     user_id: str
     video_id: str
+    weight: float
     job_params: Mapping[str, Any]
     step_params: Mapping[str, Any]
 
@@ -41,35 +49,58 @@ class NewArtifact:
     size_bytes: int
 
 
+@dataclass(frozen=True)
+class Limits:
+    """How often a step is tried again, after errors of its own, outages, and deaths of its workers."""
+
+    errors: int
+    outages: int
+    losses: int
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Limits:
+        return cls(settings.max_errors, settings.max_outages, settings.max_losses)
+
+
 def claim(session: Session, step_id: int, *, worker: str, lease_s: float) -> Claim | None:
     """Take a ready step, or ``None`` when it is not to be had (taken, ended, backing off, deleted)."""
-    try:
-        job = lifecycle.lock_of_step(session, step_id)
-    except LeaseLost:
-        return None
-    if job.status not in ACTIVE_JOBS:
-        return None
-    row = session.execute(_CLAIM, {"id": step_id, "worker": worker, "lease": lease_s,
-                                   "media": job.media_s or 0.0}).one_or_none()  # fmt: skip
+    row = _claim(session, id=step_id, worker=worker, lease=lease_s).one_or_none()
     if row is None:
         return None
-    if job.status == JobStatus.QUEUED:
-        job.status = JobStatus.RUNNING
-        job.started_at = job.started_at or session.scalar(select(func.clock_timestamp()))
-    events.record(session, job.id, "step", step=row.name, status="running", attempt=row.fence)
+    begun = {"step": row.name, "status": StepStatus.RUNNING, "attempt": row.fence}
+    happened: list[events.Happening] = [("step", begun)]
     if row.name in BY_START:
+        job = session.get_one(Job, row.job_id)
         job.milestone = further(job.milestone, BY_START[row.name])
-        lifecycle.tell_progress(session, job, row.name)
-    return Claim(step_id, row.fence, row.name, job.id, job.user_id, job.video_id, job.params, row.params)
+        happened.append(lifecycle.progress(row.name, job.percent, job.milestone))
+    events.record(session, row.job_id, *happened, queues=[row.queue])
+    return Claim(step_id, row.fence, row.name, row.job_id, row.user_id, row.video_id, row.weight,
+                 row.job_params, row.params)  # fmt: skip
 
 
-_CLAIM = text("""
-    UPDATE steps SET status = 'running', fence = fence + 1, worker = :worker,
-        lease_expires_at = clock_timestamp() + make_interval(secs => :lease),
-        deadline_at = clock_timestamp() + make_interval(secs => deadline_s + deadline_per_media_s * :media),
-        started_at = clock_timestamp(), finished_at = NULL
-    WHERE id = :id AND status = 'ready' AND (not_before IS NULL OR not_before <= clock_timestamp())
-    RETURNING fence, name, params
+# The job's row is locked before the step's, as everywhere; what waited for a lock sees the newest row.
+_claim = Prepared("ecg_claim", """
+    WITH job AS (
+        SELECT jobs.* FROM jobs JOIN steps ON steps.job_id = jobs.id
+        WHERE steps.id = :id AND jobs.status IN ('queued', 'running') FOR UPDATE OF jobs
+    ), taken AS (
+        UPDATE steps SET status = 'running', fence = fence + 1, worker = :worker,
+            lease_expires_at = clock_timestamp() + make_interval(secs => CAST(:lease AS float)),
+            deadline_at = clock_timestamp()
+                + make_interval(secs => deadline_s + deadline_per_media_s * coalesce(job.media_s, 0)),
+            started_at = clock_timestamp(), finished_at = NULL
+        FROM job
+        WHERE steps.id = :id AND steps.status = 'ready'
+          AND (steps.not_before IS NULL OR steps.not_before <= clock_timestamp())
+        RETURNING steps.*
+    ), started AS (
+        UPDATE jobs SET status = 'running', started_at = coalesce(jobs.started_at, clock_timestamp())
+        FROM taken WHERE jobs.id = taken.job_id AND jobs.status = 'queued'
+    )
+    SELECT taken.fence, taken.name, taken.queue, taken.weight, taken.params, job.params AS job_params,
+           CAST(job.id AS text) AS job_id, CAST(job.user_id AS text) AS user_id,
+           CAST(job.video_id AS text) AS video_id
+    FROM taken, job
 """)
 
 
@@ -78,17 +109,26 @@ def renew(session: Session, step_id: int, fence: int, *, lease_s: float) -> bool
 
     Raises `LeaseLost` when the step is no longer ours (cancelled, brought back, taken).
     """
-    late = session.scalar(_RENEW, {"id": step_id, "fence": fence, "lease": lease_s})
+    late = _renew(session, id=step_id, fence=fence, lease=lease_s).scalar()
     if late is None:
-        raise LeaseLost("The step was cancelled or handed to another worker.", step_id=step_id)
+        raise _lost(step_id)
     return bool(late)
 
 
-_RENEW = text("""
-    UPDATE steps SET lease_expires_at = clock_timestamp() + make_interval(secs => :lease)
+_renew = Prepared("ecg_renew", """
+    UPDATE steps SET lease_expires_at = clock_timestamp() + make_interval(secs => CAST(:lease AS float))
     WHERE id = :id AND fence = :fence AND status = 'running'
     RETURNING deadline_at < clock_timestamp()
 """)
+
+
+def keep_part(session: Session, step_id: int, fence: int, part: NewArtifact) -> None:
+    """Make a piece of unfinished work known, for the next attempt to go on from, should this one die."""
+    job = lifecycle.lock_of_step(session, step_id)
+    _held(session, step_id, fence)
+    values = {"name": part.name, "key": part.key, "size_bytes": part.size_bytes}
+    made = insert(Artifact).values(job_id=job.id, step_id=step_id, **values)
+    session.execute(made.on_conflict_do_update(index_elements=["step_id", "name"], set_=values))
 
 
 def finish(
@@ -97,49 +137,82 @@ def finish(
     added: Sequence[tuple[StepSpec, float, dict[str, Any]]] = (), added_before: str = "",
     media_s: float | None = None, warnings: Sequence[str] = (),
 ) -> None:  # fmt: skip
-    """Commit an attempt's result, exactly once; raises `LeaseLost` when another holds the step now."""
-    job = lifecycle.lock_of_step(session, step_id)
-    step = _held(session, step_id, fence)
-    step.status, step.result, step.error = StepStatus.DONE, dict(result), None
-    step.finished_at = session.scalar(select(func.clock_timestamp()))
+    """Commit an attempt's result, exactly once; raises `LeaseLost` when another holds the step now.
+
+    Finishing an attempt again that was finished changes nothing: whoever lost the connection in the
+    middle of the commit may ask once more. A finished step keeps only the files it returned.
+    """
+    job = _finish(session, id=step_id, fence=fence, result=json.dumps(result)).one_or_none()
+    if job is None:
+        if _is_finished(session, step_id, fence):
+            return
+        raise _lost(step_id)
     session.add_all(
         Artifact(job_id=job.id, step_id=step_id, name=a.name, key=a.key, size_bytes=a.size_bytes)
         for a in artifacts
     )
-    job.media_s = media_s if media_s is not None else job.media_s
-    job.warnings = [*job.warnings, *warnings]
+    if media_s is not None:
+        session.execute(update(Job).where(Job.id == job.id).values(media_s=media_s))
+    if warnings:
+        session.execute(update(Job).where(Job.id == job.id).values(warnings=[*job.warnings, *warnings]))
     if added:
-        lifecycle.add_steps(session, job, added, added_before)
-    _go_on(session, job, step)
+        lifecycle.add_steps(session, session.get_one(Job, job.id), added, added_before)
+    lifecycle.go_on(session, job, ("step", {"step": job.step, "status": StepStatus.DONE}), ended=job.step)
+
+
+# The job's row is locked first: of two steps that end at once, the second must see the first.
+_finish = Prepared("ecg_finish", """
+    WITH job AS (
+        SELECT jobs.* FROM jobs JOIN steps ON steps.job_id = jobs.id WHERE steps.id = :id FOR UPDATE OF jobs
+    ), ended AS (
+        UPDATE steps SET status = 'done', result = CAST(:result AS jsonb), error = NULL,
+            finished_at = clock_timestamp()
+        FROM job WHERE steps.id = :id AND steps.fence = :fence AND steps.status = 'running'
+        RETURNING steps.id, steps.name
+    ), parts AS (
+        DELETE FROM artifacts USING ended WHERE artifacts.step_id = ended.id
+    )
+    SELECT ended.name AS step, CAST(job.id AS text) AS id, job.status, job.percent, job.milestone,
+           job.warnings
+    FROM ended, job
+""")
+
+
+def _is_finished(session: Session, step_id: int, fence: int) -> bool:
+    done = select(Step.id).where(Step.id == step_id, Step.fence == fence, Step.status == StepStatus.DONE)
+    return session.scalar(done) is not None
 
 
 def _held(session: Session, step_id: int, fence: int) -> Step:
     step = session.get(Step, step_id, with_for_update=True, populate_existing=True)
     if step is None or step.fence != fence or step.status != StepStatus.RUNNING:
-        raise LeaseLost("The step was cancelled or handed to another worker.", step_id=step_id)
+        raise _lost(step_id)
     return step
 
 
-def _go_on(session: Session, job: Job, step: Step) -> None:
-    events.record(session, job.id, "step", step=step.name, status=step.status)
-    lifecycle.advance(session, job, step)
-    if job.status in ACTIVE_JOBS:
-        lifecycle.promote(session, job)
+def _lost(step_id: int) -> LeaseLost:
+    return LeaseLost("The step was cancelled or handed to another worker.", step_id=step_id)
 
 
-def fail(session: Session, step_id: int, fence: int, error: EcgError, *, max_errors: int) -> None:
+def fail(session: Session, step_id: int, fence: int, error: EcgError, limits: Limits) -> None:
     """Record a failed attempt: again later if its error allows it, else the step's end."""
     job = lifecycle.lock_of_step(session, step_id)
     step = _held(session, step_id, fence)
-    step.errors += 1
     step.error = error.to_dict()
-    if error.retryable and step.errors < max_errors:
-        _again(session, step, backoff_s(step.errors))
+    if isinstance(error, Outage):
+        step.outages += 1
+        tried, most = step.outages, limits.outages
+    else:
+        step.errors += 1
+        tried, most = step.errors, limits.errors
+    if error.retryable and tried < most:
+        again = {"step": step.name, "status": "again", "error": step.error}
+        _again(session, step, backoff_s(tried), ("step", again))
     else:
         _give_up(session, job, step)
 
 
-def lose(session: Session, step_id: int, *, max_losses: int) -> None:
+def lose(session: Session, step_id: int, limits: Limits) -> None:
     """Bring back a step whose worker stopped renewing its lease (called by the reconciler)."""
     try:
         job = lifecycle.lock_of_step(session, step_id)
@@ -149,15 +222,16 @@ def lose(session: Session, step_id: int, *, max_losses: int) -> None:
     if step.status != StepStatus.RUNNING or not session.scalar(_EXPIRED, {"id": step_id}):
         return
     step.losses += 1
-    events.record(session, job.id, "step", step=step.name, status="lost", losses=step.losses)
-    if step.losses < max_losses and job.status in ACTIVE_JOBS:
+    lost = ("step", {"step": step.name, "status": "lost", "losses": step.losses})
+    if step.losses < limits.losses and job.status in ACTIVE_JOBS:
         # The first loss is most often a deploy or a dead machine: no need to wait.
-        _again(session, step, 0.0 if step.losses == 1 else backoff_s(step.losses))
+        _again(session, step, 0.0 if step.losses == 1 else backoff_s(step.losses), lost)
     else:
-        step.error = EcgError(
-            "The workers that took this step died every time.", losses=step.losses
-        ).to_dict()
-        step.error["code"] = "WORKER_LOST"
+        step.error = WorkerLost(
+            "The workers that took this step died every time, most often for want of memory; look into their "
+            "logs, then requeue the job.", losses=step.losses,
+        ).to_dict()  # fmt: skip
+        events.record(session, job.id, lost)
         _give_up(session, job, step)
 
 
@@ -167,10 +241,11 @@ _EXPIRED = text("SELECT lease_expires_at < clock_timestamp() FROM steps WHERE id
 def release(session: Session, step_id: int, fence: int) -> None:
     """Hand back a step unharmed, as an orderly shutdown does: counts as neither error nor loss."""
     lifecycle.lock_of_step(session, step_id)
-    _again(session, _held(session, step_id, fence), 0.0)
+    step = _held(session, step_id, fence)
+    _again(session, step, 0.0, ("step", {"step": step.name, "status": "handed back"}))
 
 
-def _again(session: Session, step: Step, delay_s: float) -> None:
+def _again(session: Session, step: Step, delay_s: float, happened: events.Happening) -> None:
     session.flush()
     session.execute(
         update(Step).where(Step.id == step.id).values(
@@ -178,22 +253,22 @@ def _again(session: Session, step: Step, delay_s: float) -> None:
             not_before=func.clock_timestamp() + func.make_interval(0, 0, 0, 0, 0, 0, delay_s),
         )
     )  # fmt: skip
-    events.wake_dispatcher(session)
+    events.record(session, step.job_id, happened, queues=[step.queue])
 
 
 def _give_up(session: Session, job: Job, step: Step) -> None:
-    step.status = StepStatus.FAILED
-    step.finished_at = session.scalar(select(func.clock_timestamp()))
+    step.status, step.finished_at = StepStatus.FAILED, lifecycle.now()
     error = {**(step.error or {}), "step": step.name}
     if step.optional:
         job.warnings = [*job.warnings, f"{step.name} failed and was left out: {error['message']}"]
-        events.record(session, job.id, "warning", step=step.name, error=error)
-        _go_on(session, job, step)
+        warning = ("warning", {"step": step.name, "error": error})
+        failed = ("step", {"step": step.name, "status": StepStatus.FAILED})
+        lifecycle.go_on(session, job, warning, failed, ended=step.name)
     elif job.status in ACTIVE_JOBS:
         lifecycle.fail_job(session, job, error)
 
 
-def backoff_s(attempt: int, base_s: float = 2.0, cap_s: float = 120.0) -> float:
+def backoff_s(attempt: int, base_s: float = 2.0, cap_s: float = 60.0) -> float:
     """Seconds to wait before the next attempt: doubling, capped, with jitter in its upper half."""
-    full = min(cap_s, base_s * 2 ** (attempt - 1))
+    full = min(cap_s, base_s * 2.0 ** min(attempt - 1, 16))
     return full * (0.5 + random.random() / 2)  # noqa: S311 - jitter needs no secrecy

@@ -1,4 +1,4 @@
-"""Which ready steps get a message next: a bounded window per queue, shared fairly among users."""
+"""Which ready steps get a message next: a bounded number per queue, shared fairly among users."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from ecg.db import Prepared
 from ecg.jobs.graphs import task_name
 
 
@@ -21,39 +22,64 @@ class Hint:
     task_id: str
 
 
-def take(session: Session, queue: str, window: int) -> list[Hint]:
-    """Mark up to a window of ready steps of a queue as published.
+def step_of(task_id: str) -> int:
+    """The step that a message's ``task_id`` names; 0 when it is none of ours."""
+    number = task_id.partition("-")[0]
+    return int(number) if number.isdigit() else 0
+
+
+def unclaimed(session: Session, queue: str) -> int:
+    """How many steps of a queue are published and wait for a worker."""
+    return _unclaimed(session, queue=queue).scalar_one()
+
+
+_unclaimed = Prepared("ecg_unclaimed", """
+    SELECT count(*) FROM steps WHERE queue = :queue AND status = 'ready' AND published_at IS NOT NULL
+""")
+
+
+def take(session: Session, queue: str, room: int) -> list[Hint]:
+    """Mark up to ``room`` ready steps of a queue as published.
 
     The caller commits before it sends, so no row is locked while it talks to the broker; what could
     not be sent is given back with `give_back`. A user's n-th open step comes after every other
     user's (n-1)-th, so one who queues 500 does not hold up one who queues a single job.
     """
-    rows = session.execute(_TAKE, {"queue": queue, "window": window})
+    rows = _take(session, queue=queue, room=room)
     return [Hint(r.id, queue, task_name(queue, r.name), f"{r.id}-{r.fence}-{r.publications}") for r in rows]
 
 
-_TAKE = text("""
-    WITH held AS (
-        SELECT jobs.user_id, count(*) AS n FROM steps JOIN jobs ON jobs.id = steps.job_id
-        WHERE steps.queue = :queue
-          AND (steps.status = 'running' OR (steps.status = 'ready' AND steps.published_at IS NOT NULL))
-        GROUP BY jobs.user_id
-    ), room AS (
-        SELECT greatest(0, :window - count(*)) AS n FROM steps
-        WHERE queue = :queue AND status = 'ready' AND published_at IS NOT NULL
+# Reads of the 10,000 steps that may wait only the first few of each user, by the index.
+_take = Prepared("ecg_take", """
+    WITH RECURSIVE users (id) AS (
+        (SELECT user_id FROM steps WHERE queue = :queue AND status = 'ready' AND published_at IS NULL
+         ORDER BY user_id LIMIT 1)
+        UNION ALL
+        SELECT (SELECT user_id FROM steps
+                WHERE queue = :queue AND status = 'ready' AND published_at IS NULL AND user_id > users.id
+                ORDER BY user_id LIMIT 1)
+        FROM users WHERE users.id IS NOT NULL
+    ), held AS (
+        SELECT user_id, count(*) AS n FROM steps
+        WHERE queue = :queue AND (status = 'running' OR (status = 'ready' AND published_at IS NOT NULL))
+        GROUP BY user_id
     ), turns AS (
-        SELECT steps.id, coalesce(held.n, 0) + row_number()
-               OVER (PARTITION BY jobs.user_id ORDER BY steps.id) AS turn
-        FROM steps JOIN jobs ON jobs.id = steps.job_id LEFT JOIN held ON held.user_id = jobs.user_id
-        WHERE steps.queue = :queue AND steps.status = 'ready' AND steps.published_at IS NULL
-          AND jobs.status IN ('queued', 'running')
-          AND (steps.not_before IS NULL OR steps.not_before <= clock_timestamp())
+        SELECT mine.id,
+               coalesce(held.n, 0) + row_number() OVER (PARTITION BY users.id ORDER BY mine.id) AS turn
+        FROM users LEFT JOIN held ON held.user_id = users.id, LATERAL (
+            SELECT id FROM steps
+            WHERE queue = :queue AND status = 'ready' AND published_at IS NULL AND user_id = users.id
+              AND (not_before IS NULL OR not_before <= clock_timestamp())
+            ORDER BY id LIMIT :room
+        ) AS mine
     ), next AS (
-        SELECT id FROM turns ORDER BY turn, id LIMIT (SELECT n FROM room)
+        SELECT id, turn FROM turns ORDER BY turn, id LIMIT :room
+    ), taken AS (
+        UPDATE steps SET published_at = clock_timestamp(), publications = publications + 1
+        FROM next WHERE steps.id = next.id AND steps.status = 'ready' AND steps.published_at IS NULL
+        RETURNING steps.id, steps.name, steps.fence, steps.publications, next.turn
     )
-    UPDATE steps SET published_at = clock_timestamp(), publications = publications + 1
-    FROM next WHERE steps.id = next.id AND steps.status = 'ready' AND steps.published_at IS NULL
-    RETURNING steps.id, steps.name, steps.fence, steps.publications
+    SELECT * FROM taken ORDER BY turn, id
 """)
 
 
@@ -65,20 +91,21 @@ def give_back(session: Session, step_ids: Collection[int]) -> None:
     )
 
 
-def forget_lost_messages(session: Session, queue: str, older_than_s: float) -> int:
-    """Unmark published steps that nobody claimed; call it only when the broker's queue is empty.
+def forget_lost_messages(
+    session: Session, queue: str, in_queue: Collection[int], older_than_s: float
+) -> int:
+    """Unmark published steps that nobody claimed and whose message the broker does not have.
 
-    Steps waiting in a queue that is not empty are just waiting. The wait doubles with every
-    publication, so a message that is slow rather than lost is not multiplied.
+    ``in_queue``: the steps whose message it has, asked for before this transaction began. The age
+    leaves a worker the time between taking a message and claiming its step.
     """
-    forgotten = session.execute(
-        text("""
-            UPDATE steps SET published_at = NULL
-            WHERE queue = :queue AND status = 'ready'
-              AND published_at < clock_timestamp()
-                  - make_interval(secs => :age * power(2, least(publications, 6) - 1))
-            RETURNING id
-        """),
-        {"queue": queue, "age": older_than_s},
-    )
+    forgotten = session.execute(_FORGET, {"queue": queue, "there": list(in_queue), "age": older_than_s})
     return len(forgotten.all())
+
+
+_FORGET = text("""
+    UPDATE steps SET published_at = NULL
+    WHERE queue = :queue AND status = 'ready' AND id <> ALL (CAST(:there AS bigint[]))
+      AND published_at < clock_timestamp() - make_interval(secs => :age)
+    RETURNING id
+""")

@@ -27,11 +27,12 @@ from types import FrameType
 
 from ecg.config import settings
 from ecg.db import transaction
-from ecg.errors import EcgError, LeaseLost, ServiceUnavailable, TimeoutExceeded
+from ecg.errors import EcgError, LeaseLost, Outage, TimeoutExceeded
 from ecg.jobs import attempts
 
 log = logging.getLogger(__name__)
-_GRACE_S = 10.0
+#: How long a worker has to let go: a cancelled step must be gone within five seconds of the cancelling.
+_GRACE_S = 2.0
 
 
 class LeaseKeeper:
@@ -127,7 +128,7 @@ class _Watch:
                 self.tell("deadline")
         except LeaseLost:
             self.tell("lease")
-        except ServiceUnavailable as error:
+        except Outage as error:
             log.warning("lease of step %s not renewed: %s", self.held[0], error.message)
 
     def tell(self, why: str) -> None:
@@ -144,7 +145,8 @@ class _Watch:
         log.error("worker %s did not let go of step %s: killed", self.worker_pid, self.held[0])
         if self.told == "deadline":
             with contextlib.suppress(LeaseLost), transaction() as session:
-                attempts.fail(session, *self.held, _error("deadline"), max_errors=settings().max_errors)
+                limits = attempts.Limits.from_settings(settings())
+                attempts.fail(session, *self.held, _error("deadline"), limits)
         os.kill(self.worker_pid, signal.SIGKILL)
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import uuid
 from collections.abc import Iterable, Mapping
-from typing import Any
+from dataclasses import asdict
+from typing import Any, Protocol
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from ecg import events
+from ecg import events, quotas
+from ecg.db import Prepared
 from ecg.errors import Conflict, LeaseLost, NotFound
 from ecg.jobs.graphs import GRAPHS, StepSpec
 from ecg.jobs.milestones import BY_END, further, message
@@ -19,32 +23,30 @@ now = func.clock_timestamp
 
 def create(session: Session, *, user_id: str, video_id: str, kind: JobKind, params: Mapping[str, Any]) -> Job:
     """A job with all its known steps; those that need nothing are ready at the commit."""
-    job = Job(user_id=user_id, video_id=video_id, kind=kind, status=JobStatus.QUEUED,
+    job = Job(id=str(uuid.uuid4()), user_id=user_id, video_id=video_id, kind=kind, status=JobStatus.QUEUED,
               params=dict(params), percent=0.0, warnings=[])  # fmt: skip
     session.add(job)
-    session.flush()
-    ids: dict[str, int] = {}
-    for spec in GRAPHS[kind]:
-        step = new_step(job, spec, needs=[ids[name] for name in spec.needs])
-        session.add(step)
-        session.flush()
-        ids[spec.name] = step.id
-    events.record(session, job.id, "created", job_kind=kind, message=message(None))
-    promote(session, job)
+    specs = GRAPHS[kind]
+    _create_steps(session, job=job.id, user=user_id, specs=json.dumps([asdict(spec) for spec in specs]))
+    events.record(session, job.id, ("created", {"job_kind": kind, "message": message(None)}),
+                  queues=[spec.queue for spec in specs if not spec.needs])  # fmt: skip
     return job
 
 
-def new_step(
-    job: Job, spec: StepSpec, *, needs: list[int], weight: float | None = None,
-    params: Mapping[str, Any] | None = None,
-) -> Step:  # fmt: skip
-    """A waiting step after its spec."""
-    return Step(
-        job_id=job.id, user_id=job.user_id, name=spec.name, queue=spec.queue, status=StepStatus.WAITING,
-        needs=needs, optional=spec.optional, weight=spec.weight if weight is None else weight,
-        params=dict(params or {}),
-        deadline_s=spec.deadline_s, deadline_per_media_s=spec.deadline_per_media_s,
-    )  # fmt: skip
+_create_steps = Prepared("ecg_create_steps", """
+    WITH spec AS (
+        SELECT nextval(pg_get_serial_sequence('steps', 'id')) AS id, listed.*
+        FROM jsonb_to_recordset(CAST(:specs AS jsonb)) AS listed (name text, queue text, weight float,
+            needs text[], optional boolean, deadline_s float, deadline_per_media_s float)
+    )
+    INSERT INTO steps (id, job_id, user_id, name, queue, status, needs, optional, weight, params, fence,
+                       errors, outages, losses, deadline_s, deadline_per_media_s, publications)
+    SELECT id, CAST(:job AS uuid), CAST(:user AS uuid), name, queue,
+           CASE WHEN needs = '{}' THEN 'ready' ELSE 'waiting' END,
+           ARRAY(SELECT need.id FROM spec AS need WHERE need.name = ANY (spec.needs)), optional, weight, '{}',
+           0, 0, 0, 0, deadline_s, deadline_per_media_s, 0
+    FROM spec
+""")
 
 
 def lock(session: Session, job_id: str) -> Job:
@@ -57,78 +59,85 @@ def lock(session: Session, job_id: str) -> Job:
 
 def lock_of_step(session: Session, step_id: int) -> Job:
     """The locked job a step belongs to; `LeaseLost` when both were deleted with their video."""
-    job_id = session.scalar(select(Step.job_id).where(Step.id == step_id))
-    job = session.get(Job, job_id, with_for_update=True, populate_existing=True) if job_id else None
+    of_step = select(Job).join(Step, Step.job_id == Job.id).where(Step.id == step_id)
+    found = of_step.with_for_update(of=Job).execution_options(populate_existing=True)
+    job = session.scalars(found).one_or_none()
     if job is None:
         raise LeaseLost("The step was deleted together with its video.", step_id=step_id)
     return job
 
 
-def promote(session: Session, job: Job) -> None:
-    """Make every waiting step ready whose needs have ended well; end the job when nothing is open."""
-    session.flush()
-    session.execute(_PROMOTE, {"job": job.id})
-    open_steps = session.scalar(
-        select(func.count()).where(Step.job_id == job.id, Step.status.in_(OPEN_STEPS)).select_from(Step)
+class Standing(Protocol):
+    """Where a job stands: its row, or what was read of it."""
+
+    id: Any
+    status: Any
+    percent: Any
+    milestone: Any
+
+
+def go_on(session: Session, job: Standing, *happened: events.Happening, ended: str | None = None) -> None:
+    """Make every waiting step ready whose needs have ended well; end the job when nothing is open.
+
+    ``happened`` is recorded first. ``ended``: the name of the step that did, which moves percent and
+    milestone, neither of them ever backwards. A job that has ended itself stays as it is.
+    """
+    told, percent, milestone = list(happened), job.percent, job.milestone
+    active = job.status in ACTIVE_JOBS
+    found = _go_on(session, job=job.id, name=ended or "", active=active).one()
+    if ended:
+        percent = max(percent, min(found.percent, 99.0))
+        if not found.siblings:
+            milestone = further(milestone, BY_END[ended])
+        told.append(progress(ended, percent, milestone))
+    done = active and not found.open
+    if done:
+        percent = 100.0
+        told.append(("done", {"percent": percent, "message": message(milestone)}))
+    _move(session, job=job.id, percent=percent, milestone=milestone, done=done)
+    events.record(session, job.id, *told, queues=found.ready)
+
+
+_go_on = Prepared("ecg_go_on", """
+    WITH promoted AS (
+        UPDATE steps SET status = 'ready', published_at = NULL, publications = 0
+        WHERE CAST(:active AS boolean) AND job_id = CAST(:job AS uuid) AND status = 'waiting' AND NOT EXISTS (
+            SELECT FROM steps AS need
+            WHERE need.id = ANY (steps.needs)
+              AND NOT (need.status = 'done' OR (need.status = 'failed' AND need.optional)))
+        RETURNING queue
     )
-    if open_steps:
-        events.wake_dispatcher(session)
-    else:
-        _end(session, job)
-
-
-_PROMOTE = text("""
-    UPDATE steps SET status = 'ready', published_at = NULL, publications = 0
-    WHERE job_id = :job AND status = 'waiting' AND NOT EXISTS (
-        SELECT FROM steps AS need
-        WHERE need.id = ANY (steps.needs)
-          AND NOT (need.status = 'done' OR (need.status = 'failed' AND need.optional)))
+    SELECT ARRAY(SELECT queue FROM promoted) AS ready,
+           count(*) FILTER (WHERE status IN ('waiting', 'ready', 'running')) AS open,
+           count(*) FILTER (WHERE status IN ('waiting', 'ready', 'running') AND name = :name) AS siblings,
+           coalesce(sum(weight) FILTER (WHERE status IN ('done', 'failed')), 0) AS percent
+    FROM steps WHERE job_id = CAST(:job AS uuid)
+""")
+_move = Prepared("ecg_move", """
+    UPDATE jobs SET percent = :percent, milestone = :milestone,
+        status = CASE WHEN CAST(:done AS boolean) THEN 'done' ELSE status END,
+        error = CASE WHEN CAST(:done AS boolean) THEN NULL ELSE error END,
+        finished_at = CASE WHEN CAST(:done AS boolean) THEN clock_timestamp() ELSE finished_at END
+    WHERE id = CAST(:job AS uuid)
 """)
 
 
-def _end(session: Session, job: Job) -> None:
-    job.status, job.percent, job.error = JobStatus.DONE, 100.0, None
-    job.finished_at = session.scalar(select(now()))
-    events.record(session, job.id, "done", percent=100.0, message=message(job.milestone))
-
-
-def advance(session: Session, job: Job, step: Step) -> None:
-    """Percent and milestone after a step has ended, neither of them ever backwards."""
-    session.flush()
-    weight = session.scalar(
-        select(func.coalesce(func.sum(Step.weight), 0.0)).where(
-            Step.job_id == job.id, Step.status.in_((StepStatus.DONE, StepStatus.FAILED))
-        )
-    )
-    job.percent = max(job.percent, min(float(weight or 0.0), 99.0))
-    if not _open_siblings(session, step):
-        job.milestone = further(job.milestone, BY_END[step.name])
-    tell_progress(session, job, step.name)
-
-
-def tell_progress(session: Session, job: Job, step_name: str) -> None:
-    """Record where the job stands now."""
-    events.record(session, job.id, "progress", step=step_name, percent=job.percent,
-                  milestone=job.milestone, message=message(job.milestone))  # fmt: skip
-
-
-def _open_siblings(session: Session, step: Step) -> int:
-    query = select(func.count()).select_from(Step).where(
-        Step.job_id == step.job_id, Step.name == step.name, Step.status.in_(OPEN_STEPS)
-    )  # fmt: skip
-    return session.scalar(query) or 0
+def progress(step_name: str, percent: float, milestone: str | None) -> events.Happening:
+    """How far a job has come, as an event."""
+    return "progress", {"step": step_name, "percent": percent, "milestone": milestone,
+                        "message": message(milestone)}  # fmt: skip
 
 
 def fail_job(session: Session, job: Job, error: Mapping[str, Any]) -> None:
     """End a job with its error kept. Steps that run may still finish; a requeue will find them done."""
-    job.status, job.error = JobStatus.FAILED, dict(error)
-    job.finished_at = session.scalar(select(now()))
+    job.status, job.error, job.finished_at = JobStatus.FAILED, dict(error), now()
     session.execute(
         update(Step)
         .where(Step.job_id == job.id, Step.status == StepStatus.READY)
         .values(status=StepStatus.WAITING)
     )
-    events.record(session, job.id, "failed", error=job.error, percent=job.percent)
+    quotas.refund(session, job.id)
+    events.record(session, job.id, ("failed", {"error": job.error, "percent": job.percent}))
 
 
 def cancel(session: Session, job_id: str) -> Job:
@@ -147,8 +156,9 @@ def cancel(session: Session, job_id: str) -> Job:
         .where(Step.job_id == job_id, Step.status.in_(OPEN_STEPS))
         .values(status=StepStatus.CANCELLED, fence=Step.fence + 1, finished_at=now())
     )
-    job.status, job.finished_at = JobStatus.CANCELLED, session.scalar(select(now()))
-    events.record(session, job_id, "cancelled", percent=job.percent)
+    job.status, job.finished_at = JobStatus.CANCELLED, now()
+    quotas.refund(session, job_id)
+    events.record(session, job_id, ("cancelled", {"percent": job.percent}))
     return job
 
 
@@ -166,11 +176,12 @@ def requeue(session: Session, job_id: str) -> Job:
     session.execute(
         update(Step)
         .where(Step.job_id == job_id, Step.status.in_(redo))
-        .values(status=StepStatus.WAITING, errors=0, losses=0, not_before=None, error=None, finished_at=None)
+        .values(status=StepStatus.WAITING, errors=0, outages=0, losses=0, not_before=None, error=None,
+                finished_at=None)
     )
     job.status, job.error, job.finished_at = JobStatus.QUEUED, None, None
-    events.record(session, job_id, "requeued", percent=job.percent)
-    promote(session, job)
+    go_on(session, job, ("requeued", {"percent": job.percent}))
+    session.refresh(job)
     return job
 
 
@@ -178,7 +189,16 @@ def add_steps(session: Session, job: Job, specs: Iterable[tuple[StepSpec, float,
               before: str) -> None:  # fmt: skip
     """Put steps (spec, weight, params) in front of a waiting step, which then needs them too."""
     target = session.scalars(select(Step).where(Step.job_id == job.id, Step.name == before)).one()
-    added = [new_step(job, spec, needs=[], weight=weight, params=p) for spec, weight, p in specs]
+    added = [_new_step(job, spec, weight, params) for spec, weight, params in specs]
     session.add_all(added)
     session.flush()
     target.needs = [*target.needs, *(step.id for step in added)]
+
+
+def _new_step(job: Job, spec: StepSpec, weight: float, params: Mapping[str, Any]) -> Step:
+    """A step that needs no other."""
+    return Step(
+        job_id=job.id, user_id=job.user_id, name=spec.name, queue=spec.queue, needs=[], weight=weight,
+        status=StepStatus.READY, optional=spec.optional, params=dict(params), deadline_s=spec.deadline_s,
+        deadline_per_media_s=spec.deadline_per_media_s,
+    )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -35,6 +35,11 @@ def one(session: Session, job_id: str) -> Job:
     return job
 
 
+def several(session: Session, job_ids: Collection[str]) -> dict[str, Job]:
+    """Those of the jobs that there are, by id."""
+    return {job.id: job for job in session.scalars(select(Job).where(Job.id.in_(job_ids)))}
+
+
 def steps(session: Session, job_id: str) -> Sequence[Step]:
     """The steps of a job, in the order they were made in."""
     return session.scalars(select(Step).where(Step.job_id == job_id).order_by(Step.id)).all()
@@ -42,9 +47,9 @@ def steps(session: Session, job_id: str) -> Sequence[Step]:
 
 def failed(
     session: Session, *, code: str | None, queue: str | None, older_than: datetime.timedelta | None
-) -> list[str]:
-    """Ids of failed jobs, oldest first: with this error code, on this queue, for at least this long."""
-    query = select(Job.id).where(Job.status == JobStatus.FAILED).order_by(Job.finished_at)
+) -> Sequence[Job]:
+    """Failed jobs, oldest first: with this error code, on this queue, for at least this long."""
+    query = select(Job).where(Job.status == JobStatus.FAILED).order_by(Job.finished_at)
     if code:
         query = query.where(Job.error["code"].astext == code)
     if queue:
@@ -54,4 +59,4 @@ def failed(
         query = query.where(failing.exists())
     if older_than is not None:
         query = query.where(Job.finished_at <= func.clock_timestamp() - older_than)
-    return list(session.scalars(query))
+    return session.scalars(query).all()

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from ecg.jobs import lifecycle
-from ecg.jobs.attempts import lose
-from ecg.models import ACTIVE_JOBS, Job
 
 # An arbitrary number; whoever holds it is the one reconciler.
 _LOCK = 7_305_001
@@ -26,11 +24,6 @@ _EXPIRED = text("""
 """)
 
 
-def bring_back(session: Session, step_id: int, *, max_losses: int) -> None:
-    """One expired step, in a transaction of its own so that one odd row cannot hold up the others."""
-    lose(session, step_id, max_losses=max_losses)
-
-
 def stalled(session: Session, limit: int = 200) -> list[str]:
     """Active jobs none of whose steps is ready or running: their promotion was missed."""
     return list(session.scalars(_STALLED, {"limit": limit}))
@@ -44,7 +37,5 @@ _STALLED = text("""
 
 
 def restart(session: Session, job_id: str) -> None:
-    """Promote the steps of a stalled job."""
-    job = lifecycle.lock(session, job_id)
-    if session.scalar(select(Job.status).where(Job.id == job_id)) in ACTIVE_JOBS:
-        lifecycle.promote(session, job)
+    """Let a stalled job go on, or end it when all its steps have ended."""
+    lifecycle.go_on(session, lifecycle.lock(session, job_id))

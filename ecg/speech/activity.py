@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,9 +81,12 @@ def _quietest(samples: Samples, start_s: float, end_s: float) -> float:
 
 
 def chunks(
-    stretches: list[Stretch], samples: Samples, longest_s: float, longest_pause_s: float
+    stretches: Sequence[Stretch], samples: Samples, longest_s: float, longest_pause_s: float = math.inf
 ) -> list[Stretch]:
-    """The stretches put together across short pauses, each chunk at most ``longest_s`` long."""
+    """The stretches put together across short pauses, each chunk at most ``longest_s`` long.
+
+    Borders lie in pauses, except in stretches that are themselves longer.
+    """
     together: list[Stretch] = []
     for piece in (piece for stretch in stretches for piece in cut(stretch, samples, longest_s)):
         last = together[-1] if together else None

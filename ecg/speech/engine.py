@@ -8,12 +8,13 @@ are missing. ``auto`` takes the first of `ENGINES` that opens; the result names 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from ecg.errors import EngineUnavailable
+from ecg.speech.activity import Stretch
 from ecg.transcript import Segment
 
 ProgressCallback = Callable[[float], None]
@@ -55,19 +56,27 @@ class Recognized:
 
 
 class SpeechEngine(Protocol):
-    """Turns sound into timed words. Opening one is cheap; weights load at the first `transcribe`."""
+    """Turns sound into timed words. Opening one is cheap; weights load at the first `transcribe`.
+
+    ``chunk_s``: how much sound to ask for in one call, in seconds. What a call has done is lost with it.
+    """
 
     name: str
     model: str
+    chunk_s: float
 
     def languages(self) -> frozenset[str] | None:
         """ISO 639-1 codes this engine knows; ``None``: it tells languages apart by itself."""
 
-    def transcribe(self, wav: Path, language: str | None, on_progress: ProgressCallback) -> Recognized:
-        """Recognise a 16 kHz mono 16-bit WAV file.
+    def transcribe(
+        self, wav: Path, language: str | None, on_progress: ProgressCallback,
+        stretches: Sequence[Stretch] | None = None,
+    ) -> Recognized:  # fmt: skip
+        """Recognise a 16 kHz mono 16-bit WAV file, or only these ``stretches`` of speech in it.
 
         ``language``: the one to use, or ``None`` to let the engine decide. ``on_progress`` gets the
-        finished share of the sound, 0..1, and may raise to stop the work. Raises `LanguageUnsupported`.
+        finished share of the sound, 0..1, and may raise to stop the work. Words carry the time of the
+        file, and only the sound of the stretches is read into memory. Raises `LanguageUnsupported`.
         """
 
 

@@ -7,7 +7,7 @@ exception raised by a signal handler is met between two stretches. Words come fr
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -46,20 +46,28 @@ class OfflineEngine:
 
     name = NAME
     model = MODEL
+    # 15 to 25 s of work. Stretches know nothing of each other, so more at once would gain nothing.
+    chunk_s = 60.0
 
     def languages(self) -> frozenset[str]:
         return frozenset({LANGUAGE})
 
-    def transcribe(self, wav: Path, language: str | None, on_progress: ProgressCallback) -> Recognized:
+    def transcribe(
+        self, wav: Path, language: str | None, on_progress: ProgressCallback,
+        stretches: Sequence[Stretch] | None = None,
+    ) -> Recognized:  # fmt: skip
         """See `SpeechEngine`. Without a language the speech is taken for English, with a warning."""
         _check_language(language)
         samples = read_wav(wav)
-        segments = tuple(self._segments(samples, on_progress))
+        spoken = speech_stretches(samples) if stretches is None else stretches
+        segments = tuple(self._segments(samples, spoken, on_progress))
         on_progress(1.0)
         return Recognized(segments, LANGUAGE, _warnings(language, segments), {"engine": NAME, "model": MODEL})
 
-    def _segments(self, samples: Samples, on_progress: ProgressCallback) -> Iterator[Segment]:
-        pieces = [p for stretch in speech_stretches(samples) for p in cut(stretch, samples, _LONGEST_S)]
+    def _segments(
+        self, samples: Samples, stretches: Sequence[Stretch], on_progress: ProgressCallback
+    ) -> Iterator[Segment]:
+        pieces = [p for stretch in stretches for p in cut(stretch, samples, _LONGEST_S)]
         whole_s = sum(piece.end_s - piece.start_s for piece in pieces)
         done_s = 0.0
         for piece in pieces:

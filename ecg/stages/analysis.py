@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from ecg.speech.merge import merge as merge_speech
 from ecg.speech.prosody import Tracks, measure
 from ecg.speech.speakers import find_speakers
 from ecg.speech.waveform import HOP_S
+from ecg.stages.recognition import Parts, has_words, recognize
 from ecg.transcript import Transcript, Turn
 
 Progress = Callable[[float], None]
@@ -32,19 +32,16 @@ def ingest(source: Path, audio: Path, limits: Limits, on_progress: Progress) -> 
 
 
 def transcribe(
-    audio: Path, out: Path, engine: SpeechEngine, language: str | None, on_progress: Progress
+    audio: Path, out: Path, engine: SpeechEngine, language: str | None, parts: Parts, on_progress: Progress
 ) -> Recognized:
     """Words with times, as the engine heard them; a file in which nobody speaks is `InvalidMedia`."""
-    started_s = time.monotonic()
-    recognized = engine.transcribe(audio, language, on_progress)
-    if not any(segment.words for segment in recognized.segments):
+    recognized = recognize(audio, out.parent, engine, language, parts, on_progress)
+    if not has_words(recognized):
         raise InvalidMedia(
             "No speech was found in this file. Check that the voice can be heard, and that the language is "
             f"one that the engine {engine.name} knows.", engine=engine.name,
         )  # fmt: skip
-    data = recognized.to_json()
-    data["metadata"] = {**data["metadata"], "transcribe_s": round(time.monotonic() - started_s, 2)}
-    _write(out, data)
+    _write(out, recognized.to_json())
     return recognized
 
 

@@ -7,27 +7,37 @@ import errno
 import os
 import secrets
 import shutil
+import stat
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, BinaryIO
 
-from ecg.errors import BadRequest, Conflict, DownloadError, NotFound
+from ecg.errors import BadRequest, Conflict, NotFound, StoreUnavailable
 from ecg.storage.links import Grant, Signer
-from ecg.storage.store import Link, checked_key
+from ecg.storage.store import Link, checked_key, is_key
 
 _BLOCK_BYTES = 1 << 20
 # A key cannot begin with a dot, so unfinished files are never mistaken for kept ones.
+# The folder of unfinished files is also how a store is told from the empty place where it was mounted.
 _UNFINISHED = ".unfinished"
+# A file being written is touched all the time; one untouched for so long is a killed process's.
+_ABANDONED_S = 3600.0
 _TRIES = 5
+_ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 
 
 class LocalStore:
-    """A folder. Files appear in it by rename, after their bytes are on disk."""
+    """A folder. Files appear in it by rename, after their bytes are on disk.
+
+    It is made at its first use. From then on, one that is gone (removed, not mounted) is an outage for
+    this object, and is not made anew: what would be put there would vanish when the old one is back.
+    """
 
     def __init__(self, folder: Path, signing_key: str) -> None:
         self.folder = folder
         self.signer = Signer(signing_key)
+        self._seen = False
 
     def put(self, key: str, path: Path) -> None:
         with path.open("rb") as source, self._unfinished() as unfinished:
@@ -53,7 +63,8 @@ class LocalStore:
                 raise Conflict("This file has been uploaded already.") from None
 
     def open(self, key: str) -> BinaryIO:
-        return self.path(key).open("rb")
+        with self._reading(key):
+            return self.path(key).open("rb")
 
     def fetch(self, key: str, folder: Path) -> Path:
         """The store's own file: nothing is copied, so it must not be written to."""
@@ -61,32 +72,51 @@ class LocalStore:
 
     def path(self, key: str) -> Path:
         """Where the file is; `NotFound` when there is none."""
-        path = self._inside(key)
-        if not path.is_file():
-            raise NotFound("The store has no such file.", key=key)
-        return path
+        with self._reading(key) as path:
+            if not stat.S_ISREG(path.stat().st_mode):
+                raise FileNotFoundError(key)
+            return path
 
     def size(self, key: str) -> int:
-        return self.path(key).stat().st_size
+        with self._reading(key):
+            return self.path(key).stat().st_size
 
     def exists(self, key: str) -> bool:
-        return self._inside(key).is_file()
+        try:
+            self.path(key)
+        except NotFound:
+            return False
+        return True
 
     def delete(self, key: str) -> None:
-        path = self._inside(key)
-        path.unlink(missing_ok=True)
-        self._drop_empty(path.parent)
+        try:
+            with self._reading(key) as path:
+                path.unlink()
+                self._drop_empty(path.parent)
+        except NotFound:
+            return
 
-    def keys(self, prefix: str) -> Iterator[str]:
+    def keys(self, prefix: str, *, older_than_s: float = 0.0) -> Iterator[str]:
         # Only the folder that the prefix names is walked, not the whole store.
         start = self.folder / prefix.rpartition("/")[0]
         if ".." in start.parts:
             return
-        for folder, _, names in os.walk(start):
+        self._make_or_miss()
+        for folder, _, names in os.walk(start, onerror=_unless_gone):
             for name in names:
-                key = (Path(folder) / name).relative_to(self.folder).as_posix()
-                if key.startswith(prefix) and not key.startswith("."):
+                path = Path(folder) / name
+                key = path.relative_to(self.folder).as_posix()
+                if is_key(key) and key.startswith(prefix) and _is_older(path, older_than_s):
                     yield key
+
+    def sweep(self) -> None:
+        self._make_or_miss()
+        try:
+            for path in (self.folder / _UNFINISHED).iterdir():
+                if _is_older(path, _ABANDONED_S):
+                    path.unlink(missing_ok=True)
+        except OSError as error:
+            raise _unavailable(error) from error
 
     def upload_link(
         self, key: str, size_bytes: int, content_type: str, expires_s: int, *, exact: bool = True
@@ -114,6 +144,29 @@ class LocalStore:
             raise BadRequest("This is not a key of the store.", key=key)
         return path
 
+    @contextlib.contextmanager
+    def _reading(self, key: str) -> Iterator[Path]:
+        """The path of a key; in the block, a file that is not there is told from a store that is not."""
+        try:
+            yield self._inside(key)
+        except _ABSENT:
+            self._make_or_miss()
+            raise NotFound("The store has no such file.", key=key) from None
+        except OSError as error:
+            raise _unavailable(error) from error
+
+    def _make_or_miss(self) -> None:
+        """See that the store is there. Only its first use makes it; `StoreUnavailable` when it is gone."""
+        folder = self.folder / _UNFINISHED
+        try:
+            if self._seen:
+                folder.stat()
+            else:
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                self._seen = True
+        except OSError as error:
+            raise _unavailable(error) from error
+
     def _place(self, key: str, move: Callable[[Path], object]) -> None:
         """Move a finished file to its key's place."""
         target = self._inside(key)
@@ -131,15 +184,15 @@ class LocalStore:
     @contextlib.contextmanager
     def _unfinished(self) -> Iterator[Path]:
         """A path for a file in the making, gone afterwards unless it was renamed."""
+        self._make_or_miss()
         path = self.folder / _UNFINISHED / secrets.token_hex(16)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             try:
                 yield path
             finally:
                 path.unlink(missing_ok=True)
         except OSError as error:
-            raise _not_kept(error) from error
+            raise _unavailable(error) from error
 
     def _drop_empty(self, folder: Path) -> None:
         with contextlib.suppress(OSError):
@@ -151,10 +204,18 @@ class LocalStore:
 def _copy(body: IO[bytes], out: BinaryIO, most_bytes: int) -> int:
     """Bytes copied: at most one more than ``most_bytes``, which is enough to know it was too many."""
     left = most_bytes + 1
-    while left and (block := body.read(min(left, _BLOCK_BYTES))):
+    while left and (block := _read(body, min(left, _BLOCK_BYTES))):
         out.write(block)
         left -= len(block)
     return most_bytes + 1 - left
+
+
+def _read(body: IO[bytes], most_bytes: int) -> bytes:
+    try:
+        return body.read(most_bytes)
+    except OSError as error:
+        # The browser hung up; nothing is wrong with the store.
+        raise BadRequest("The upload broke off; send the file again.", cause=str(error)) from error
 
 
 def _check_received(received: int, size_bytes: int, exact: bool) -> None:
@@ -178,11 +239,28 @@ def _folder_to_disk(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _not_kept(error: OSError) -> DownloadError:
+def _is_older(path: Path, seconds: float) -> bool:
+    """Whether a file was last written longer ago than that; one that is gone is not."""
+    if not seconds:
+        return True
+    try:
+        return time.time() - path.stat().st_mtime > seconds
+    except OSError as error:
+        _unless_gone(error)
+        return False
+
+
+def _unless_gone(error: OSError) -> None:
+    # A folder that is emptied while its neighbours are listed is removed with its last file.
+    if not isinstance(error, _ABSENT):
+        raise _unavailable(error) from error
+
+
+def _unavailable(error: OSError) -> StoreUnavailable:
     full = error.errno in {errno.ENOSPC, errno.EDQUOT}
-    return DownloadError(
-        "The disk of the store is full; make room and try again." if full
-        else "The folder of the store cannot be written to; check that it exists and is ours.",
+    return StoreUnavailable(
+        "The disk of the store is full; make room, and what waits for it goes on." if full
+        else "The folder of the store is away or cannot be used; check that it is mounted, whole and ours.",
         cause=str(error),
     )  # fmt: skip
 

@@ -29,7 +29,11 @@ class Link:
 
 
 class Store(Protocol):
-    """A place for files. What is not there raises `NotFound`; a full or absent place `DownloadError`."""
+    """A place for files.
+
+    A file that is not there raises `NotFound`; a place that is full, absent, silent or refuses us
+    `StoreUnavailable`, and nothing partial is left to be seen in it.
+    """
 
     def put(self, key: str, path: Path) -> None:
         """Keep a copy of a local file under the key, in place of what was there."""
@@ -49,8 +53,11 @@ class Store(Protocol):
     def delete(self, key: str) -> None:
         """Remove the file; a file that is not there is no error."""
 
-    def keys(self, prefix: str) -> Iterator[str]:
-        """Every key that begins with ``prefix``, in no order."""
+    def keys(self, prefix: str, *, older_than_s: float = 0.0) -> Iterator[str]:
+        """Every key that begins with ``prefix`` and was put at least so long ago, in no order."""
+
+    def sweep(self) -> None:
+        """Remove what was left of files whose writers died long ago; it was never to be seen."""
 
     def upload_link(
         self, key: str, size_bytes: int, content_type: str, expires_s: int, *, exact: bool = True
@@ -63,11 +70,16 @@ class Store(Protocol):
         """A link for reading the file, in parts if wished: saved as ``filename``, or shown ``inline``."""
 
     def check(self) -> None:
-        """Raise `DownloadError` when files cannot be kept right now."""
+        """Raise `StoreUnavailable` when files cannot be kept right now."""
 
 
 def checked_key(key: str) -> str:
     """The key itself; `BadRequest` for one that no store takes: odd characters, ``..``, one name only."""
-    if not _KEY.fullmatch(key):
+    if not is_key(key):
         raise BadRequest("This is not a key of the store.", key=key[:300])
     return key
+
+
+def is_key(text: str) -> bool:
+    """Whether this is a key that stores take."""
+    return _KEY.fullmatch(text) is not None

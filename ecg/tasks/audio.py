@@ -23,7 +23,7 @@ def transcribe(work: Work) -> Outcome:
     """Words with times."""
     out, chosen = work.out("recognized.json"), engine(work.params.get("engine") or settings().engine)
     heard = analysis.transcribe(work.input("ingest", "audio.wav"), out, chosen,
-                                work.params.get("language"), work.progress)  # fmt: skip
+                                work.params.get("language"), work, work.progress)  # fmt: skip
     return Outcome({"recognized.json": out},
                    {"engine": chosen.name, "model": chosen.model, "language": heard.language})  # fmt: skip
 

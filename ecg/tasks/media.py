@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 
 from ecg.config import settings
-from ecg.db import transaction
 from ecg.jobs.graphs import CHUNK
 from ecg.media.probe import Limits
-from ecg.models import Video
 from ecg.stages import analysis, render
 from ecg.tasks.step import step
 from ecg.tasks.work import Outcome, Work
@@ -19,9 +17,8 @@ def ingest(work: Work) -> Outcome:
     """Probe the upload and extract its sound."""
     audio = work.out("audio.wav")
     info = analysis.ingest(work.source(), audio, Limits.from_settings(settings()), work.progress)
-    with transaction() as session:
-        session.get_one(Video, work.claim.video_id).media = info.to_json()
-    return Outcome({"audio.wav": audio}, info.to_json(), media_s=info.duration_s)
+    found = info.to_json()
+    return Outcome({"audio.wav": audio}, found, media_s=info.duration_s, media=found)
 
 
 @step("prosody")

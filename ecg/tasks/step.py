@@ -9,31 +9,36 @@ scratch files and what becomes of a failed attempt are here and only here.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import shutil
 import socket
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import Any, TypeVar
 
-import redis
+import tenacity
 from celery.signals import worker_process_init, worker_process_shutdown
 
-from ecg import progress
 from ecg.config import settings
 from ecg.db import transaction
-from ecg.errors import EcgError, LeaseLost, ProcessingError
+from ecg.errors import EcgError, LeaseLost, Outage, ProcessingError
 from ecg.jobs import attempts
 from ecg.jobs.graphs import all_steps
 from ecg.jobs.keeper import LeaseKeeper
+from ecg.models import Video
+from ecg.progress import Ticks
 from ecg.storage import Store, store
 from ecg.tasks import app
 from ecg.tasks.work import Outcome, Work
 
 log = logging.getLogger(__name__)
+_T = TypeVar("_T")
 Body = Callable[[Work], Outcome]
 _SPECS = {spec.name: spec for spec in all_steps()}
 
@@ -58,46 +63,71 @@ def _as_task(body: Body) -> Callable[[int], None]:
 
 def run_step(body: Body, step_id: int) -> None:
     """Work on a step if it is to be had; a second message for the same step returns quietly."""
-    with transaction() as session:
-        claim = attempts.claim(session, step_id, worker=worker_name(), lease_s=settings().lease_s)
+    claim = patiently(take, step_id)
     if claim is None:
         log.info("step %s is not to be had", step_id)
         return
     started_s = time.monotonic()
-    scratch = Path(tempfile.mkdtemp(prefix=f"{step_id}-{claim.fence}-", dir=scratch_root()))
     shelf = store(settings())
     kept: list[attempts.NewArtifact] = []
     try:
-        with keeper().hold(step_id, claim.fence):
-            outcome = body(Work(claim, shelf, scratch, ticks()))
-            put(shelf, claim, outcome, kept)
-        # Not under the keeper any more: its signal must not fall between a commit and our knowing of it.
-        commit(claim, outcome, kept)
+        with scratch_folder(claim) as scratch:
+            with keeper().hold(step_id, claim.fence):
+                work = Work(claim, shelf, scratch, ticks())
+                outcome = body(work)
+                put(work, outcome, kept)
+            # Not under the keeper any more: its signal must not fall between a commit and our knowing of it.
+            patiently(commit, claim, outcome, kept)
         log.info("step %s %s done in %.1f s", step_id, claim.name, time.monotonic() - started_s)
     except LeaseLost as error:
         log.warning("step %s %s given up: %s", step_id, claim.name, error.message)
-        for artifact in kept:
-            shelf.delete(artifact.key)
+        withdraw(shelf, kept)
     except Exception as error:
-        record_failure(claim, error)
+        log.exception("step %s %s failed", step_id, claim.name)
+        patiently(record_failure, claim, typed(error))
     except BaseException:
         # SystemExit and KeyboardInterrupt are an orderly shutdown: the step goes back unharmed.
         hand_back(claim)
         raise
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-        announce(claim.job_id)
 
 
-def put(to: Store, claim: attempts.Claim, outcome: Outcome, kept: list[attempts.NewArtifact]) -> None:
-    """Store an attempt's files under its own fence, so that a late attempt overwrites nothing.
+def patiently(do: Callable[..., _T], *arguments: Any) -> _T:
+    """Do it, waiting for as long as the database is away: a worker has nothing better to do.
 
-    Each is added to ``kept`` before it is written: whoever gives up removes what is listed there.
+    What was worked out in minutes on a GPU is worth a long wait, and so is a message already taken.
     """
-    shelf = f"{_SPECS[claim.name].shelf}/{claim.job_id}/{claim.step_id}-{claim.fence}"
+    away = tenacity.retry_if_exception_type(Outage)
+    wait = tenacity.wait_random_exponential(multiplier=0.2, max=5)
+    for attempt in tenacity.Retrying(retry=away, wait=wait, before_sleep=_say_so):
+        with attempt:
+            return do(*arguments)
+    raise AssertionError("tenacity stops only by returning or raising")
+
+
+def _say_so(state: tenacity.RetryCallState) -> None:
+    log.warning("waiting for the database: %s", state.outcome and state.outcome.exception())
+
+
+def take(step_id: int) -> attempts.Claim | None:
+    with transaction() as session:
+        return attempts.claim(session, step_id, worker=worker_name(), lease_s=settings().lease_s)
+
+
+def put(work: Work, outcome: Outcome, kept: list[attempts.NewArtifact]) -> None:
+    """Store an attempt's files; each is added to ``kept`` before it is written, see `withdraw`."""
+    shelf = work.shelf(_SPECS[work.claim.name].shelf)
     for name, path in outcome.artifacts.items():
         kept.append(attempts.NewArtifact(name, f"{shelf}/{name}", path.stat().st_size))
-        to.put(f"{shelf}/{name}", path)
+        work.store.put(f"{shelf}/{name}", path)
+
+
+def withdraw(shelf: Store, kept: list[attempts.NewArtifact]) -> None:
+    """Remove the files of an attempt that came too late; what is missed here is swept later."""
+    for artifact in kept:
+        try:
+            shelf.delete(artifact.key)
+        except Outage as error:
+            log.warning("%s is left to the sweep: %s", artifact.key, error.message)
 
 
 def commit(claim: attempts.Claim, outcome: Outcome, kept: list[attempts.NewArtifact]) -> None:
@@ -108,19 +138,29 @@ def commit(claim: attempts.Claim, outcome: Outcome, kept: list[attempts.NewArtif
             added=outcome.added, added_before=outcome.added_before, media_s=outcome.media_s,
             warnings=outcome.warnings,
         )  # fmt: skip
+        if outcome.media is not None:
+            session.get_one(Video, claim.video_id).media = dict(outcome.media)
 
 
-def record_failure(claim: attempts.Claim, error: Exception) -> None:
-    """Keep the error with the step; an error nobody foresaw becomes a `ProcessingError`."""
-    log.exception("step %s %s failed", claim.step_id, claim.name)
-    if not isinstance(error, EcgError):
-        error = ProcessingError(
-            "Something went wrong inside ECG; requeue the job, and report it if it happens again.",
-            cause=f"{type(error).__name__}: {error}"[:500],
-        )
+def typed(error: Exception) -> EcgError:
+    """The error itself if it is one of ours; a full disk is an outage; anything else nobody foresaw."""
+    if isinstance(error, EcgError):
+        return error
+    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return Outage("The disk for scratch files is full; make room, the step is tried again by itself.",
+                      cause=str(error))  # fmt: skip
+    return ProcessingError(
+        "Something went wrong inside ECG; requeue the job, and report it if it happens again.",
+        cause=f"{type(error).__name__}: {error}"[:500],
+    )
+
+
+def record_failure(claim: attempts.Claim, error: EcgError) -> None:
+    """Keep the error with the step."""
     try:
         with transaction() as session:
-            attempts.fail(session, claim.step_id, claim.fence, error, max_errors=settings().max_errors)
+            attempts.fail(session, claim.step_id, claim.fence, error,
+                          attempts.Limits.from_settings(settings()))  # fmt: skip
     except LeaseLost:
         log.warning("step %s had been taken away already", claim.step_id)
 
@@ -129,20 +169,22 @@ def hand_back(claim: attempts.Claim) -> None:
     try:
         with transaction() as session:
             attempts.release(session, claim.step_id, claim.fence)
-    except LeaseLost:
-        log.warning("step %s had been taken away already", claim.step_id)
-
-
-def announce(job_id: str) -> None:
-    """Wake the streams that follow this job."""
-    try:
-        progress.announce(ticks(), job_id)
-    except redis.RedisError as error:
-        log.warning("streams of job %s not woken: %s", job_id, error)
+    except (LeaseLost, Outage) as error:
+        log.warning("step %s is not handed back: %s", claim.step_id, error.message)
 
 
 def worker_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
+
+
+@contextmanager
+def scratch_folder(claim: attempts.Claim) -> Iterator[Path]:
+    """A folder for an attempt's files, gone afterwards; its name tells the sweep whose it is."""
+    folder = Path(tempfile.mkdtemp(prefix=f"{claim.step_id}-{claim.fence}-", dir=scratch_root()))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def scratch_root() -> Path:
@@ -158,9 +200,9 @@ def keeper() -> LeaseKeeper:
 
 
 @cache
-def ticks() -> redis.Redis:
-    """The connection for live progress."""
-    return progress.connect(settings().progress_url)
+def ticks() -> Ticks:
+    """Where this process tells live progress."""
+    return Ticks(settings().progress_url)
 
 
 @worker_process_init.connect

@@ -9,15 +9,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import redis
 from sqlalchemy import select
 
-from ecg import progress
 from ecg.db import transaction
-from ecg.errors import ProcessingError
-from ecg.jobs.attempts import Claim
+from ecg.errors import NotFound, Outage, ProcessingError
+from ecg.jobs import attempts
+from ecg.jobs.attempts import Claim, NewArtifact
 from ecg.jobs.graphs import StepSpec
 from ecg.models import Artifact, Job, Step, StepStatus, Video
+from ecg.progress import Ticks
 from ecg.storage import Store
 
 log = logging.getLogger(__name__)
@@ -26,7 +26,10 @@ _TICK_S = 0.5
 
 @dataclass
 class Outcome:
-    """What a task body returns: files to keep (name → path), data for the row, steps to add."""
+    """What a task body returns: files to keep (name → path), data for the row, steps to add.
+
+    ``media``: what was found out about the video itself (`MediaInfo`).
+    """
 
     artifacts: Mapping[str, Path] = field(default_factory=dict)
     result: Mapping[str, Any] = field(default_factory=dict)
@@ -34,18 +37,17 @@ class Outcome:
     media_s: float | None = None
     added: tuple[tuple[StepSpec, float, dict[str, Any]], ...] = ()
     added_before: str = ""
+    media: Mapping[str, Any] | None = None
 
 
 class Work:
     """One claimed step, seen from its task body."""
 
-    def __init__(self, claim: Claim, store: Store, scratch: Path, ticks: redis.Redis) -> None:
+    def __init__(self, claim: Claim, store: Store, scratch: Path, ticks: Ticks) -> None:
         self.claim, self.store, self.scratch = claim, store, scratch
         self.params, self.step_params = claim.job_params, claim.step_params
         self._ticks = ticks
         self._last_tick_s = 0.0
-        with transaction() as session:
-            self._weight = session.get_one(Step, claim.step_id).weight
 
     def out(self, name: str) -> Path:
         """Where to write a file of this step."""
@@ -96,18 +98,43 @@ class Work:
             return list(session.scalars(query.order_by(Step.id)))
 
     def progress(self, fraction: float) -> None:
-        """Tell how far this step is, 0..1. Losing a tick is no error, losing Redis is logged."""
+        """Tell how far this step is, 0..1. Losing a tick is no error."""
         moment = time.monotonic()
         if moment - self._last_tick_s < _TICK_S:
             return
         self._last_tick_s = moment
         try:
-            percent = self._finished() + self._weight * min(max(fraction, 0.0), 1.0)
-            progress.publish(self._ticks, self.claim.job_id, min(percent, 99.0), self.claim.name)
-        except redis.RedisError as error:
-            log.warning("progress of job %s not told: %s", self.claim.job_id, error)
+            percent = self._finished() + self.claim.weight * min(max(fraction, 0.0), 1.0)
+        except Outage as error:
+            log.warning("progress of job %s not told: %s", self.claim.job_id, error.message)
+            return
+        self._ticks.publish(self.claim.job_id, min(percent, 99.0), self.claim.name)
 
     def _finished(self) -> float:
         """Percent of the job's steps that have ended: siblings may end while this one runs."""
         with transaction() as session:
             return session.scalar(select(Job.percent).where(Job.id == self.claim.job_id)) or 0.0
+
+    def part(self, name: str) -> Path | None:
+        """A piece of this step's work that an attempt has kept, this one or one before it."""
+        query = select(Artifact.key).where(Artifact.step_id == self.claim.step_id, Artifact.name == name)
+        with transaction() as session:
+            key = session.scalar(query)
+        try:
+            return self.store.fetch(key, self.scratch) if key else None
+        except NotFound:
+            return None  # whoever asks can do without
+
+    def keep_part(self, name: str, path: Path) -> None:
+        """Keep a finished piece of unfinished work, so that the next attempt need not do it again.
+
+        Raises `LeaseLost` when the step has been taken away.
+        """
+        part = NewArtifact(name, f"{self.shelf('temp')}/{name}", path.stat().st_size)
+        self.store.put(part.key, path)
+        with transaction() as session:
+            attempts.keep_part(session, self.claim.step_id, self.claim.fence, part)
+
+    def shelf(self, name: str) -> str:
+        """This attempt's own folder on a shelf of the store: a late attempt overwrites nothing."""
+        return f"{name}/{self.claim.job_id}/{self.claim.step_id}-{self.claim.fence}"

@@ -117,10 +117,7 @@ class Broadcast:
             return
         news = json.loads(data)
         for follower in followers:
-            if news.get("event"):
-                follower.wake()
-            else:
-                follower.tick(news)
+            follower.tick(news)
 
     def _hear_postgres(self) -> None:
         """Notifications of events, until the connection breaks."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import datetime
 import logging
+import math
+import time
 
 from flask import Flask, Response, jsonify
 from pydantic import ValidationError
@@ -52,6 +55,9 @@ def _ours(error: EcgError) -> Response:
         response.headers["WWW-Authenticate"] = "Bearer"
     if error.retryable:
         response.headers["Retry-After"] = "2"
+    if resets_at := error.details.get("resets_at"):
+        left_s = datetime.datetime.fromisoformat(resets_at).timestamp() - time.time()
+        response.headers["Retry-After"] = str(max(1, math.ceil(left_s)))
     return response
 
 

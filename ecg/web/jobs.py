@@ -66,4 +66,5 @@ def stop(job_id: str, kind: str | None = None) -> Job:
     """Cancel the caller's job."""
     with transaction() as session:
         history.job(session, user_id(), job_id, kind)
-        return lifecycle.cancel(session, job_id)
+        lifecycle.cancel(session, job_id)
+        return history.job(session, user_id(), job_id, kind)

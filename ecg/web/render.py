@@ -2,43 +2,34 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import tempfile
-import uuid
 from pathlib import Path
+
+from flask import Response
+from sqlalchemy.orm import Session
 
 from ecg import history, videos
 from ecg.captions import Scenario, load_style
 from ecg.db import transaction
 from ecg.models import JobKind, Video
+from ecg.quotas import Limits
 from ecg.web import present
-from ecg.web.api import blueprint, store
+from ecg.web.api import blueprint, settings, store
 from ecg.web.jobs import owned, stop
-from ecg.web.replies import RenderReply, RendersReply, RenderStartedReply
-from ecg.web.requests import JobPath, PageQuery, RenderBody
+from ecg.web.once import Start, accepted_once
+from ecg.web.replies import ErrorReply, RenderReply, RendersReply, RenderStartedReply
+from ecg.web.requests import JobPath, OnceHeader, PageQuery, RenderBody
 from ecg.web.tokens import user_id
 
 bp = blueprint("render", __name__, "Captioned videos", prefix="/api/render")
 
 
-@bp.post("/create", responses={202: RenderStartedReply})
-def create(body: RenderBody) -> tuple[RenderStartedReply, int]:
+@bp.post("/create", responses={202: RenderStartedReply, 429: ErrorReply})
+def create(header: OnceHeader, body: RenderBody) -> Response:
     """Draw captions into a video that has been analysed."""
-    load_style(body.style, body.strength)  # an unknown style is refused now, not by a worker later
-    with transaction() as session:
-        video = videos.owned(session, user_id(), body.video_id)
-        analysis = videos.done_analysis(session, video)
-        estimate_s = history.usual_seconds(session, JobKind.RENDER, analysis.media_s)
-    scenario_key = _keep_scenario(video, body)
-    with transaction() as session:
-        job = videos.render(
-            session, user_id(), video.id, analysis_id=analysis.id, scenario_key=scenario_key,
-            style=body.style, strength=body.strength, options=body.options.model_dump(),
-        )  # fmt: skip
-    return RenderStartedReply(
-        jobId=job.id, estimatedTime=estimate_s, createdAt=job.created_at,
-        status_url=f"/api/render/{job.id}/status", events_url=present.events_url(job.id),
-    ), 202  # fmt: skip
+    return accepted_once(header, lambda: _creation(body))
 
 
 @bp.get("/<uuid:job_id>/status", responses={200: RenderReply})
@@ -62,14 +53,40 @@ def past(query: PageQuery) -> RendersReply:
     return RendersReply(renders=present.renders(rows), page=query.page, limit=query.limit, total=total)
 
 
+def _creation(body: RenderBody) -> Start:
+    load_style(body.style, body.strength)  # an unknown style is refused now, not by a worker later
+    with transaction() as session:
+        video = videos.owned(session, user_id(), body.video_id)
+        analysis = videos.done_analysis(session, video)
+        estimate_s = history.usual_seconds(session, JobKind.RENDER, analysis.media_s)
+    scenario_key = _keep_scenario(video, body)
+
+    def start(session: Session) -> RenderStartedReply:
+        job = videos.render(
+            session, user_id(), video.id, analysis_id=analysis.id, scenario_key=scenario_key,
+            style=body.style, strength=body.strength, options=body.options.model_dump(),
+            limits=Limits.of(settings()),
+        )  # fmt: skip
+        return RenderStartedReply(
+            jobId=job.id, estimatedTime=estimate_s, createdAt=job.created_at,
+            status_url=f"/api/render/{job.id}/status", events_url=present.events_url(job.id),
+        )  # fmt: skip
+
+    return start
+
+
 def _keep_scenario(video: Video, body: RenderBody) -> str | None:
-    """Check the scenario sent and put it beside the upload, from where deleting the video removes it."""
+    """Check the scenario sent and put it beside the upload, from where deleting the video removes it.
+
+    Its key tells its content, so that one sent again takes no more room.
+    """
     if body.scenario is None:
         return None
-    scenario = Scenario.from_json(body.scenario)
-    key = f"{video.upload_key.rpartition('/')[0]}/scenario-{uuid.uuid4()}.json"
+    content = json.dumps(Scenario.from_json(body.scenario).to_json(), ensure_ascii=False).encode()
+    name = f"scenario-{hashlib.sha256(content).hexdigest()[:32]}.json"
+    key = f"{video.upload_key.rpartition('/')[0]}/{name}"
     with tempfile.TemporaryDirectory() as folder:
-        written = Path(folder) / "scenario.json"
-        written.write_text(json.dumps(scenario.to_json(), ensure_ascii=False))
+        written = Path(folder) / name
+        written.write_bytes(content)
         store().put(key, written)
     return key

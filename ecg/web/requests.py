@@ -134,6 +134,21 @@ class RenderBody(Body):
     options: RenderOptions = Field(default_factory=lambda: RenderOptions.model_validate({}))
 
 
+class OnceHeader(BaseModel):
+    """For requests that start work."""
+
+    key: str | None = Field(
+        None, alias="Idempotency-Key", min_length=1, max_length=255, pattern=r"^[ -~]+$",
+        description=(
+            "Makes it safe to send the request again: a fresh key (such as a UUID) per request, the same one "
+            "when it is repeated. The first sending that is accepted counts; every later one, for at least a "
+            "day, gets the same status and body with the header `Idempotent-Replayed: true`. The same key "
+            "with another request is refused (422). Errors are not kept: after one the work has not begun, "
+            "and the request may be sent again under the same key."
+        ),
+    )  # fmt: skip
+
+
 class VideoPath(Body):
     video_id: Id
 

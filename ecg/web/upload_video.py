@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from urllib.parse import urlsplit
 
+from flask import Response
+
 from ecg import history, videos
 from ecg.db import transaction
 from ecg.errors import NotFound
@@ -12,10 +14,11 @@ from ecg.models import Job, JobKind, JobStatus
 from ecg.web import present, uploads
 from ecg.web.api import blueprint, live, settings, store
 from ecg.web.jobs import owned
+from ecg.web.once import Start, accepted_once
 from ecg.web.replies import DownloadReply, ProcessesReply, ProcessStatusReply, StartedReply, UrlReply
-from ecg.web.requests import FilePath, JobPath, PageQuery, ProcessBody, UrlBody
+from ecg.web.requests import FilePath, JobPath, OnceHeader, PageQuery, ProcessBody, UrlBody
 from ecg.web.tokens import user_id
-from ecg.web.videos import start_analysis
+from ecg.web.videos import analysis
 
 bp = blueprint("upload_video", __name__, "The documented upload API", prefix="/api/upload-video")
 
@@ -37,12 +40,9 @@ def generate_url(body: UrlBody) -> UrlReply:
 
 
 @bp.post("/request-process", responses={202: StartedReply})
-def request_process(body: ProcessBody) -> tuple[StartedReply, int]:
+def request_process(header: OnceHeader, body: ProcessBody) -> Response:
     """Ask for the analysis of a file that was sent."""
-    with transaction() as session:
-        video = videos.by_upload_key(session, user_id(), body.file_key or _key_in(body.video_url or ""))
-    uploads.finish(video.id)
-    return start_analysis(video.id, body.language, engine=None, speakers=None), 202
+    return accepted_once(header, lambda: _process(body))
 
 
 @bp.get("/status/<uuid:job_id>", responses={200: ProcessStatusReply})
@@ -69,6 +69,13 @@ def download_url(path: FilePath) -> DownloadReply:
         name = history.owned_key(session, user_id(), path.file_key)
     link = store().download_link(path.file_key, name, settings().link_s)
     return DownloadReply(download_url=link, expires_in=settings().link_s)
+
+
+def _process(body: ProcessBody) -> Start:
+    with transaction() as session:
+        video = videos.by_upload_key(session, user_id(), body.file_key or _key_in(body.video_url or ""))
+    uploads.finish(video.id)
+    return analysis(video.id, body.language, engine=None, speakers=None)
 
 
 def _key_in(video_url: str) -> str:

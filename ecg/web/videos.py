@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from flask import Response, send_file
+from sqlalchemy.orm import Session
 
 from ecg import history, videos
 from ecg.captions import compose, load_style
@@ -15,8 +16,9 @@ from ecg.models import Video
 from ecg.transcript import Transcript
 from ecg.web import present
 from ecg.web.api import blueprint, settings, store
+from ecg.web.once import Start, accepted_once
 from ecg.web.replies import StartedReply, VideoReply, VideosReply
-from ecg.web.requests import AnalyzeBody, PageQuery, ScenarioQuery, VideoPath
+from ecg.web.requests import AnalyzeBody, OnceHeader, PageQuery, ScenarioQuery, VideoPath
 from ecg.web.tokens import user_id
 
 bp = blueprint("videos", __name__, "Videos and their analyses", prefix="/api/videos")
@@ -43,7 +45,7 @@ def video(path: VideoPath) -> VideoReply:
 def delete(path: VideoPath) -> tuple[str, int]:
     """Delete a video with all that was made of it; what runs for it is cancelled."""
     with transaction() as session:
-        prefixes = videos.remove(session, videos.owned(session, user_id(), path.video_id))
+        prefixes = videos.remove(session, user_id(), path.video_id)
     for prefix in prefixes:
         for key in list(store().keys(prefix)):
             store().delete(key)
@@ -51,9 +53,9 @@ def delete(path: VideoPath) -> tuple[str, int]:
 
 
 @bp.post("/<uuid:video_id>/analyze", responses={202: StartedReply})
-def analyze(path: VideoPath, body: AnalyzeBody) -> tuple[StartedReply, int]:
+def analyze(header: OnceHeader, path: VideoPath, body: AnalyzeBody) -> Response:
     """Find out who speaks, when each word is spoken and how it is said."""
-    return start_analysis(path.video_id, body.language, body.engine, body.speakers), 202
+    return accepted_once(header, lambda: analysis(path.video_id, body.language, body.engine, body.speakers))
 
 
 @bp.get("/<uuid:video_id>/result", responses={200: {"description": "The analysis", **_OBJECT}})
@@ -92,17 +94,18 @@ def one(row: Video) -> VideoReply:
     return present.videos([row], jobs)[0]
 
 
-def start_analysis(
-    video_id: str, language: str | None, engine: str | None, speakers: int | None
-) -> StartedReply:
-    """Ask for an analysis; `auto` leaves the choice open."""
-    with transaction() as session:
+def analysis(video_id: str, language: str | None, engine: str | None, speakers: int | None) -> Start:
+    """How to start an analysis; `auto` leaves the choice open."""
+
+    def start(session: Session) -> StartedReply:
         job = videos.analyze(session, user_id(), video_id, language=_chosen(language),
                              engine=_chosen(engine), speakers=speakers)  # fmt: skip
-    return StartedReply(
-        job_id=job.id, message="The analysis has been accepted.", status_url=present.status_url(job.id),
-        events_url=present.events_url(job.id),
-    )  # fmt: skip
+        return StartedReply(
+            job_id=job.id, message="The analysis has been accepted.", status_url=present.status_url(job.id),
+            events_url=present.events_url(job.id),
+        )  # fmt: skip
+
+    return start
 
 
 def _chosen(name: str | None) -> str | None:

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 import requests
+from sqlalchemy import create_engine, text
 
+from ecg.cli.account import local_account
 from ecg.media.probe import Limits, probe
 from tests.conftest import LiveStack
 from tests.spoken import spoken_clip
@@ -37,6 +39,15 @@ def test_a_spoken_video_becomes_a_captioned_one(stack: LiveStack, clip: Path, tm
         assert told in done.stdout
     assert "None" not in done.stdout
     assert [path.name for path in tmp_path.iterdir()] == ["out.mp4"], "no half-written file stays behind"
+
+
+def test_no_quota_holds_for_its_account(stack: LiveStack, clip: Path, tmp_path: Path):
+    ecg(stack, "caption", __file__, "-o", tmp_path / "out.mp4")
+    engine = create_engine(stack.database_url)
+    with engine.connect() as connection:
+        unlimited = text("SELECT unlimited FROM users WHERE email = :email")
+        assert connection.scalar(unlimited, {"email": local_account(stack.data_dir).email}) is True
+    engine.dispose()
 
 
 def test_its_account_is_kept_private(stack: LiveStack, clip: Path, tmp_path: Path):
@@ -91,8 +102,6 @@ def test_interrupting_it_cancels_the_job(
 
 def newest_job(stack: LiveStack) -> dict:
     """As the account of the command line sees it."""
-    from ecg.cli.account import local_account
-
     account = local_account(stack.data_dir)
     login = {"email": account.email, "password": account.password}
     token = requests.post(f"{stack.url}/api/auth/login", json=login, timeout=10).json()["access_token"]

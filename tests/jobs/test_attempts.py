@@ -6,27 +6,29 @@ import threading
 import time
 
 import pytest
+from sqlalchemy import select, text
 
 from ecg.db import transaction
-from ecg.errors import DownloadError, InvalidMedia, LeaseLost
+from ecg.errors import DownloadError, InvalidMedia, LeaseLost, StoreUnavailable
 from ecg.jobs import attempts, reconcile
-from ecg.models import JobStatus, StepStatus
+from ecg.models import Artifact, JobStatus, StepStatus
 from tests.jobs.builders import claim, events_of, finish, job_of, make_job, run, step_of
 
 pytestmark = pytest.mark.usefixtures("database")
+LIMITS = attempts.Limits(errors=3, outages=5, losses=10)
 
 
-def bring_back_expired(max_losses: int = 10) -> None:
+def bring_back_expired(limits: attempts.Limits = LIMITS) -> None:
     with transaction() as session:
         expired = reconcile.expired(session)
     for step_id in expired:
         with transaction() as session:
-            reconcile.bring_back(session, step_id, max_losses=max_losses)
+            attempts.lose(session, step_id, limits)
 
 
 def fail(claimed: attempts.Claim, error: Exception) -> None:
     with transaction() as session:
-        attempts.fail(session, claimed.step_id, claimed.fence, error, max_errors=3)
+        attempts.fail(session, claimed.step_id, claimed.fence, error, LIMITS)
 
 
 def test_a_step_that_needs_another_cannot_be_claimed_before_it():
@@ -76,7 +78,7 @@ def test_a_lost_worker_is_counted_apart_from_errors():
 def test_a_step_whose_workers_always_die_fails_with_its_reason():
     job = make_job()
     claim(job, "ingest", lease_s=-1)
-    bring_back_expired(max_losses=1)
+    bring_back_expired(attempts.Limits(errors=3, outages=5, losses=1))
     assert job_of(job).status == JobStatus.FAILED
     assert job_of(job).error["code"] == "WORKER_LOST"
 
@@ -141,3 +143,59 @@ def test_percent_and_milestones_never_go_backwards():
     assert percents == sorted(percents)
     assert list(dict.fromkeys(seen)) == order
     assert job_of(job).percent == 100.0
+
+
+def test_asking_again_to_finish_what_is_finished_changes_nothing():
+    job = make_job()
+    held = claim(job, "ingest")
+    finish(held)
+    finish(held)
+    assert [event.data["status"] for event in events_of(job, "step")] == ["running", "done"]
+
+
+def test_an_outage_is_counted_apart_and_patiently():
+    job = make_job()
+    for outage in range(1, 5):
+        held = claim_now(job, "ingest")
+        fail(held, StoreUnavailable("The disk of the store is full."))
+        step = step_of(job, "ingest")
+        assert (step.status, step.outages, step.errors) == (StepStatus.READY, outage, 0)
+    fail(claim_now(job, "ingest"), StoreUnavailable("The disk of the store is full."))
+    assert job_of(job).error["code"] == "STORE_UNAVAILABLE", "not for ever: an operator should learn of it"
+
+
+def claim_now(job: str, name: str) -> attempts.Claim:
+    """Claim a step whose backoff has not passed."""
+    with transaction() as session:
+        session.execute(text("UPDATE steps SET not_before = NULL"))
+    held = claim(job, name)
+    assert held
+    return held
+
+
+def keep_part(held: attempts.Claim, name: str) -> str:
+    key = f"temp/{held.job_id}/{held.step_id}-{held.fence}/{name}"
+    with transaction() as session:
+        attempts.keep_part(session, held.step_id, held.fence, attempts.NewArtifact(name, key, 1))
+    return key
+
+
+def files_of(job: str) -> list[str]:
+    with transaction() as session:
+        mine = select(Artifact.key).where(Artifact.job_id == job)
+        return list(session.scalars(mine.order_by(Artifact.key)))
+
+
+def test_what_a_lost_attempt_has_kept_is_there_for_the_next_until_the_step_is_done():
+    job = make_job()
+    first = claim(job, "ingest", lease_s=-1)
+    kept = keep_part(first, "part-0000.json")
+    bring_back_expired()
+    assert files_of(job) == [kept]
+    second = claim(job, "ingest")
+    with pytest.raises(LeaseLost):
+        keep_part(first, "part-0001.json")
+    again = keep_part(second, "part-0000.json")
+    assert files_of(job) == [again]
+    finish(second)
+    assert files_of(job) == []

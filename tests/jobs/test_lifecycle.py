@@ -12,6 +12,7 @@ from ecg.models import JobKind, JobStatus, StepStatus
 from tests.jobs.builders import claim, finish, job_of, make_job, run, step_of
 
 pytestmark = pytest.mark.usefixtures("database")
+LIMITS = attempts.Limits(errors=3, outages=5, losses=10)
 
 
 def cancel(job: str) -> None:
@@ -27,7 +28,7 @@ def requeue(job: str) -> None:
 def fail(job: str, name: str) -> None:
     claimed = claim(job, name)
     with transaction() as session:
-        attempts.fail(session, claimed.step_id, claimed.fence, InvalidMedia("No."), max_errors=3)
+        attempts.fail(session, claimed.step_id, claimed.fence, InvalidMedia("No."), LIMITS)
 
 
 def test_a_requeued_job_goes_on_at_the_step_that_failed():

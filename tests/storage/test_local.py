@@ -4,114 +4,55 @@ from __future__ import annotations
 
 import io
 import os
-import threading
+import subprocess
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from ecg.errors import BadRequest, Conflict, DownloadError, Forbidden, NotFound
+from ecg.errors import BadRequest, Conflict, Forbidden, StoreUnavailable
 from ecg.storage import LocalStore
-
-KEY = "uploads/user/video/source"
+from tests.storage.test_any_store import KEY, a_file
+from tests.storage.tiny_disk import a_tiny_disk, fill, unmount
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> LocalStore:
-    return LocalStore(tmp_path / "store", "a signing key")
-
-
-def a_file(folder: Path, content: bytes = b"picture and sound") -> Path:
-    path = folder / "a file"
-    path.write_bytes(content)
-    return path
+def store(local: LocalStore) -> LocalStore:
+    return local
 
 
 def token_of(url: str) -> str:
     return url.partition("token=")[2]
 
 
-def test_a_file_put_is_read_back_by_its_key(store: LocalStore, tmp_path: Path) -> None:
-    store.put(KEY, a_file(tmp_path))
-    with store.open(KEY) as file:
-        assert file.read() == b"picture and sound"
-    assert store.size(KEY) == 17
-    assert store.fetch(KEY, tmp_path).read_bytes() == b"picture and sound"
-
-
-def test_changing_a_file_after_it_was_put_does_not_change_the_store(
-    store: LocalStore, tmp_path: Path
-) -> None:
-    path = a_file(tmp_path)
-    store.put(KEY, path)
-    path.write_bytes(b"something else")
-    assert store.fetch(KEY, tmp_path).read_bytes() == b"picture and sound"
-
-
-def test_putting_again_replaces_the_file(store: LocalStore, tmp_path: Path) -> None:
-    store.put(KEY, a_file(tmp_path))
-    store.put(KEY, a_file(tmp_path, b"newer"))
-    assert store.size(KEY) == 5
-
-
-def test_a_reader_never_sees_half_of_a_file_being_put(store: LocalStore, tmp_path: Path) -> None:
-    contents = {bytes([number]) * 300_000 for number in range(6)}
-    store.put(KEY, a_file(tmp_path, next(iter(contents))))
-    seen, over = [], threading.Event()
-
-    def read() -> None:
-        while not over.is_set():
-            with store.open(KEY) as file:
-                seen.append(file.read())
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    for content in contents:
-        store.put(KEY, a_file(tmp_path, content))
-    over.set()
-    reader.join()
-    assert seen
-    assert set(seen) <= contents
-
-
-def test_what_is_not_there_says_so(store: LocalStore, tmp_path: Path) -> None:
-    assert not store.exists(KEY)
-    for ask in (store.open, store.size, lambda key: store.fetch(key, tmp_path)):
-        with pytest.raises(NotFound):
-            ask(KEY)
-
-
-def test_deleting_twice_is_no_error_and_leaves_no_empty_folders(store: LocalStore, tmp_path: Path) -> None:
+def test_deleting_leaves_no_empty_folders(store: LocalStore, tmp_path: Path) -> None:
     store.put(KEY, a_file(tmp_path))
     store.delete(KEY)
-    store.delete(KEY)
-    assert not store.exists(KEY)
     assert not (store.folder / "uploads").exists()
 
 
-def test_keys_lists_finished_files_with_a_prefix(store: LocalStore, tmp_path: Path) -> None:
-    for key in ("temp/a/1", "temp/ab/2", "rendered/a/3"):
-        store.put(key, a_file(tmp_path))
+def test_files_in_the_making_are_no_files(store: LocalStore, tmp_path: Path) -> None:
+    store.put(KEY, a_file(tmp_path))
     (store.folder / ".unfinished" / "left-by-a-crash").write_bytes(b"half")
-    assert sorted(store.keys("temp/a/")) == ["temp/a/1"]
-    assert sorted(store.keys("temp/a")) == ["temp/a/1", "temp/ab/2"]
-    assert sorted(store.keys("")) == ["rendered/a/3", "temp/a/1", "temp/ab/2"]
-    assert list(store.keys("nothing/here/")) == []
-    assert list(store.keys("temp/../rendered/")) == []
+    assert list(store.keys("")) == [KEY]
 
 
-@pytest.mark.parametrize("key", [
-    "../secret", "uploads/../../secret", "/etc/passwd", "uploads//x", "uploads/./x", "uploads/.hidden",
-    ".unfinished/x", "uploads/x\n", "uploads/x\0", "uploads/한글", "uploads/a b", "uploads", "", "uploads/x/",
-    "uploads\\..\\x", "uploads/" + "x" * 300,
-])  # fmt: skip
-def test_no_key_leads_out_of_the_folder(store: LocalStore, tmp_path: Path, key: str) -> None:
-    (tmp_path / "secret").write_text("secret")
-    for use in (store.open, store.size, store.exists, store.delete,
-                lambda key: store.put(key, a_file(tmp_path)),
-                lambda key: store.download_link(key, "name", 60)):  # fmt: skip
-        with pytest.raises(BadRequest):
-            use(key)
-    assert (tmp_path / "secret").read_text() == "secret"
+def test_what_a_killed_process_left_is_swept_after_an_hour(store: LocalStore, tmp_path: Path) -> None:
+    store.put(KEY, a_file(tmp_path))
+    for name, age_s in (("old", 3700), ("new", 60)):
+        path = store.folder / ".unfinished" / name
+        path.write_bytes(b"half")
+        os.utime(path, (time.time() - age_s,) * 2)
+    os.utime(store.folder / KEY, (0, 0))
+    store.sweep()
+    assert [path.name for path in (store.folder / ".unfinished").iterdir()] == ["new"]
+    assert list(store.keys("", older_than_s=3600)) == [KEY]
+
+
+def test_a_store_is_made_at_its_first_use(store: LocalStore) -> None:
+    assert list(store.keys("")) == []
+    assert not store.exists(KEY)
 
 
 def test_a_symbolic_link_in_the_folder_does_not_lead_out_either(store: LocalStore, tmp_path: Path) -> None:
@@ -150,13 +91,88 @@ def test_what_was_uploaded_cannot_be_swapped_by_the_same_link(store: LocalStore)
     assert store.open(KEY).read() == b"good"
 
 
-def test_a_full_or_missing_disk_is_a_retryable_error(store: LocalStore, tmp_path: Path) -> None:
-    store.folder.write_text("a file where the folder should be")
-    with pytest.raises(DownloadError) as caught:
+def uses(store: LocalStore, folder: Path) -> dict[str, Callable[[], object]]:
+    path = a_file(folder)
+    return {
+        "put": lambda: store.put("uploads/user/video/other", path),
+        "receive": lambda: store.receive("uploads/user/video/sent", io.BytesIO(b"1"), 1),
+        "open": lambda: store.open(KEY), "fetch": lambda: store.fetch(KEY, folder),
+        "size": lambda: store.size(KEY), "exists": lambda: store.exists(KEY),
+        "delete": lambda: store.delete(KEY), "keys": lambda: list(store.keys("")),
+        "check": store.check, "sweep": store.sweep,
+    }  # fmt: skip
+
+
+def test_a_folder_that_is_gone_is_an_outage_and_no_missing_file(store: LocalStore, tmp_path: Path) -> None:
+    store.put(KEY, a_file(tmp_path))
+    store.folder.rename(tmp_path / "elsewhere")
+    for name, use in uses(store, tmp_path).items():
+        with pytest.raises(StoreUnavailable) as caught:
+            use()
+        assert caught.value.retryable, name
+    assert not store.folder.exists(), "what is put there would be lost when the folder is back"
+    (tmp_path / "elsewhere").rename(store.folder)
+    for use in uses(store, tmp_path).values():
+        use()
+
+
+def test_a_disk_that_is_not_mounted_any_more_is_an_outage(store: LocalStore, tmp_path: Path) -> None:
+    with a_tiny_disk(store.folder, 1 << 20):
         store.put(KEY, a_file(tmp_path))
-    assert caught.value.retryable
-    with pytest.raises(DownloadError):
-        store.check()
+        unmount(store.folder)
+        for use in uses(store, tmp_path).values():
+            with pytest.raises(StoreUnavailable):
+                use()
+    assert list(store.folder.iterdir()) == []
+
+
+def test_a_file_in_the_place_of_the_folder_is_an_outage(store: LocalStore, tmp_path: Path) -> None:
+    store.folder.write_text("a file where the folder should be")
+    for use in uses(store, tmp_path).values():
+        with pytest.raises(StoreUnavailable):
+            use()
+
+
+def test_a_full_disk_is_an_outage_that_leaves_nothing_and_can_still_be_read(
+    store: LocalStore, tmp_path: Path
+) -> None:
+    with a_tiny_disk(store.folder, 1 << 20):
+        store.put(KEY, a_file(tmp_path))
+        content = b"1" * (2 << 20)
+        large = a_file(tmp_path, content)
+        for use in (lambda: store.put("temp/job/large", large),
+                    lambda: store.receive("temp/job/large", io.BytesIO(content), len(content))):  # fmt: skip
+            with pytest.raises(StoreUnavailable, match="full"):
+                use()
+            assert list((store.folder / ".unfinished").iterdir()) == []
+        assert list(store.keys("")) == [KEY]
+        ballast = fill(store.folder)
+        with pytest.raises(StoreUnavailable, match="full"):
+            store.put("temp/job/small", a_file(tmp_path))
+        assert store.open(KEY).read() == b"picture and sound"
+        ballast.unlink()
+        store.put("temp/job/small", a_file(tmp_path))
+
+
+def test_a_disk_that_cannot_be_written_is_an_outage(store: LocalStore, tmp_path: Path) -> None:
+    with a_tiny_disk(store.folder, 1 << 20):
+        store.put(KEY, a_file(tmp_path))
+        subprocess.run(["mount", "-o", "remount,ro", store.folder], check=True)
+        use = uses(store, tmp_path)
+        for name in ("put", "receive", "delete", "check"):
+            with pytest.raises(StoreUnavailable):
+                use[name]()
+        assert store.open(KEY).read() == b"picture and sound"
+
+
+def test_a_browser_that_hangs_up_is_no_outage(store: LocalStore) -> None:
+    class Gone(io.BytesIO):
+        def read(self, *_: object) -> bytes:
+            raise ConnectionResetError("the browser is gone")
+
+    with pytest.raises(BadRequest, match="broke off"):
+        store.receive(KEY, Gone(), 4)
+    assert list((store.folder / ".unfinished").iterdir()) == []
 
 
 def test_a_link_permits_its_file_and_its_action_only(store: LocalStore) -> None:

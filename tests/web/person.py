@@ -135,4 +135,5 @@ def fail(job_id: str) -> None:
         claim = attempts.claim(session, step_id, worker="test", lease_s=60)
     assert claim
     with transaction() as session:
-        attempts.fail(session, step_id, claim.fence, InvalidMedia("No speech was found."), max_errors=3)
+        attempts.fail(session, step_id, claim.fence, InvalidMedia("No speech was found."),
+                      attempts.Limits(3, 3, 3))  # fmt: skip

@@ -165,7 +165,7 @@ def test_a_step_that_ends_after_its_job_failed_does_not_keep_the_stream_open(
     job_id = ann.analysis(ann.video())
     fail(job_id)
     with transaction() as session:
-        events.record(session, job_id, "step", step="prosody", status="done")
+        events.record(session, job_id, ("step", {"step": "prosody", "status": "done"}))
     assert [sent.event for sent in streams.listen(ann, job_id).rest()][-2:] == ["failed", "step"]
 
 

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
+from sqlalchemy import create_engine, text
 
+from tests.conftest import LiveStack
 from tests.web_page.conftest import PASSWORD, sign_up, upload
 
 ANALYSIS_MS = 120_000
@@ -115,6 +117,46 @@ def test_the_page_speaks_the_reader_s_language_and_changes_it_at_once(visit: Cal
     assert not re.search("[가-힣]", page.locator("main").inner_text())
 
 
+def test_a_render_whose_answer_is_lost_is_started_once(visit: Callable[..., Page], clip: Path) -> None:
+    (page, _), keys = analysed(visit, clip), []
+
+    def lossy(route: Route) -> None:
+        keys.append(route.request.headers["idempotency-key"])
+        if len(keys) == 1:
+            route.fetch()
+            route.abort()
+        else:
+            route.continue_()
+
+    page.route("**/api/render/create", lossy)
+    page.get_by_role("button", name="Render video").click()
+    expect(page.locator(".render-row")).to_have_count(1)
+    expect(page.get_by_role("alert")).to_have_count(0)
+    assert len(keys) == 2
+    assert len(set(keys)) == 1
+
+    page.reload()
+    expect(page.locator(".render-row")).to_have_count(1)
+    page.get_by_role("button", name="Render video").click()
+    expect(page.locator(".render-row")).to_have_count(2)
+    assert len(set(keys)) == 2, "another render has another key"
+
+
+def test_a_used_up_allowance_is_told_in_both_languages(
+    visit: Callable[..., Page], clip: Path, stack: LiveStack
+) -> None:
+    page, email = analysed(visit, clip)
+    use_up_today(stack, email)
+    page.get_by_role("button", name="Render video").click()
+    alert = page.get_by_role("alert")
+    expect(alert).to_contain_text("You have started 10 renders today, which is the most. The next one")
+    expect(alert).to_contain_text("QUOTA_EXCEEDED")
+
+    page.get_by_role("button", name="한국어").click()
+
+    expect(alert).to_contain_text("오늘 렌더링 한도 10개를 모두 썼습니다.")
+
+
 def test_a_reload_keeps_the_reader_signed_in_with_one_use_of_the_refresh_token(
     visit: Callable[..., Page],
 ) -> None:
@@ -150,6 +192,27 @@ def test_nothing_sticks_out_of_a_narrow_phone(visit: Callable[..., Page], clip: 
     upload(page, clip)
     expect(page.locator(".transcript-text .word").first).to_be_visible(timeout=ANALYSIS_MS)
     assert overhang(page) <= 0
+
+
+def analysed(visit: Callable[..., Page], clip: Path) -> tuple[Page, str]:
+    """A page that shows a clip's captions, and whose it is."""
+    page = visit()
+    email = sign_up(page)
+    upload(page, clip)
+    expect(page.locator(".transcript-text .word").first).to_be_visible(timeout=ANALYSIS_MS)
+    return page, email
+
+
+def use_up_today(stack: LiveStack, email: str) -> None:
+    """As ten renders do."""
+    engine = create_engine(stack.database_url)
+    with engine.begin() as connection:
+        connection.execute(text("""
+            INSERT INTO quotas (user_id, resource, period, used)
+            SELECT id, 'renders', to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD'), 10
+            FROM users WHERE email = :email
+        """), {"email": email})  # fmt: skip
+    engine.dispose()
 
 
 def progress_until(page: Page, goal: Locator, timeout_ms: float) -> list[int]:

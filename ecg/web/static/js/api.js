@@ -2,6 +2,10 @@
 import { ApiError, sendJson } from "./http.js";
 import { accessToken, renew } from "./session.js";
 
+/** Statuses that say the server is away (0: it gave no answer), and how long to wait for it, time by time. */
+const AWAY = new Set([0, 502, 503, 504]);
+const WAITS_MS = [500, 1000, 2000, 4000];
+
 /** What the server tells a page before anyone signs in: `stream_url`, `max_upload_bytes` … */
 export const getConfig = () => sendJson("GET", "/api/config");
 
@@ -26,13 +30,12 @@ export const completeUpload = (videoId) => call("POST", `/api/uploads/${videoId}
 
 /** Start an analysis; `language` null lets the engine detect it. Resolves to the job's id. */
 export async function analyse(videoId, language) {
-  const body = language ? { language } : {};
-  return (await call("POST", `/api/videos/${videoId}/analyze`, { body })).job_id;
+  return (await startOnce(`/api/videos/${videoId}/analyze`, language ? { language } : {})).job_id;
 }
 
 /** Start a render of `{style, strength, options}`. Resolves to the job's id. */
 export async function render(videoId, choice) {
-  return (await call("POST", "/api/render/create", { body: { videoId, ...choice } })).jobId;
+  return (await startOnce("/api/render/create", { videoId, ...choice })).jobId;
 }
 
 export const getJob = (id) => call("GET", `/api/jobs/${id}`);
@@ -42,6 +45,26 @@ export const cancelJob = (id) => call("POST", `/api/jobs/${id}/cancel`);
 export async function eventsAddress(streamUrl, jobId) {
   const token = await accessToken();
   return `${streamUrl}/api/jobs/${jobId}/events?${query({ access_token: token })}`;
+}
+
+/** Start work: once, however often the request must be sent until it is answered. */
+async function startOnce(path, body) {
+  const headers = { "Idempotency-Key": freshKey() };
+  for (const wait_ms of WAITS_MS) {
+    try {
+      return await call("POST", path, { body, headers });
+    } catch (error) {
+      if (!(error instanceof ApiError) || !AWAY.has(error.status)) throw error;
+      await new Promise((resolve) => { setTimeout(resolve, wait_ms); });
+    }
+  }
+  return call("POST", path, { body, headers });
+}
+
+/** crypto.randomUUID is there in secure contexts only; this page may be served over plain HTTP. */
+function freshKey() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 async function call(method, path, options = {}) {

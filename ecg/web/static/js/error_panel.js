@@ -1,5 +1,6 @@
 /** What went wrong, by which code, and what to do about it. */
 import { h } from "./dom.js";
+import { moment } from "./format.js";
 import { has, t } from "./i18n.js";
 import { icon } from "./icons.js";
 
@@ -10,7 +11,7 @@ export function errorPanel(error, actions = []) {
     h("div.error-mark", {}, icon("alert")),
     h("div.error-words", {},
       h("h2", {}, known(`error.title.${code}`) ?? t("error.title")),
-      h("p.error-sentence", {}, error.sentence ?? error.message),
+      h("p.error-sentence", {}, sentence(error)),
       h("p.error-do", {}, known(`error.do.${code}`) ?? t("error.do")),
       h("p.error-code", {}, h("code", {}, code)),
       actions.length > 0 && h("div.actions", {}, actions)));
@@ -19,7 +20,14 @@ export function errorPanel(error, actions = []) {
 /** The same in one line, for a place inside something else. */
 export function errorLine(error) {
   return h("p.error-line", { role: "alert" }, icon("alert"),
-    h("span", {}, error.sentence ?? error.message, " ", h("code", {}, error.code ?? "INTERNAL_ERROR")));
+    h("span", {}, sentence(error), " ", h("code", {}, error.code ?? "INTERNAL_ERROR")));
+}
+
+/** The server's sentences are English; one that people meet in daily use is put into both languages here. */
+function sentence({ code, details, message, sentence: given }) {
+  const key = `error.quota.${details?.period}`;
+  if (code !== "QUOTA_EXCEEDED" || !has(key)) return given ?? message;
+  return t(key, { limit: details.limit, time: details.resets_at && moment(details.resets_at) });
 }
 
 function known(key) {

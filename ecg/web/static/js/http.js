@@ -13,8 +13,8 @@ export class ApiError extends Error {
 }
 
 /** Send `body` as JSON; resolves to the answer's JSON (null when empty), rejects with an ApiError. */
-export async function sendJson(method, path, { body, token, signal } = {}) {
-  const headers = { Accept: "application/json" };
+export async function sendJson(method, path, { body, token, signal, headers: extra = {} } = {}) {
+  const headers = { Accept: "application/json", ...extra };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (token) headers.Authorization = `Bearer ${token}`;
   const response = await answer(path, { method, headers, signal, body: body && JSON.stringify(body) });

@@ -1,0 +1,139 @@
+"""How many renders a user may ask for: per day, per month (both UTC, by the database's clock), at once.
+
+A charge is one line in the ledger and one more in the counters of its day and its month; a refund takes
+both back. The counters are what limits, the ledger is why they stand where they do, and the sum of a
+period's lines is its counter.
+
+Order of locks, the same everywhere: a video's row, the rows of its jobs, its user's row, the counter of
+a day, that of a month. Whoever refunds several jobs in one transaction locks all of them first.
+"""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, select, text
+from sqlalchemy.orm import Session
+
+from ecg.config import Settings
+from ecg.errors import QuotaExceeded
+from ecg.models import ACTIVE_JOBS, Job, JobKind, User
+
+RENDERS = "renders"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Most renders of one user; 0: no limit."""
+
+    per_day: int = 0
+    per_month: int = 0
+    at_once: int = 0
+
+    @classmethod
+    def of(cls, settings: Settings) -> Limits:
+        """The limits that the settings set."""
+        return cls(settings.renders_per_day, settings.renders_per_month, settings.renders_at_once)
+
+
+def charge(session: Session, *, user_id: str, job_id: str, limits: Limits) -> None:
+    """Charge a render to its user, in the transaction that has just created it; once per job.
+
+    Raises `QuotaExceeded`, with which the transaction must end. `User.unlimited` is charged and never
+    refused. The user's row is locked to the end of the transaction, so his charges come one by one.
+    """
+    if session.scalar(select(User.unlimited).where(User.id == user_id).with_for_update(key_share=True)):
+        limits = Limits()
+    day = session.scalar(_CHARGE, {"user": user_id, "job": job_id, "resource": RENDERS})
+    if day is None:
+        return
+    _count(session, user_id, str(day), limits.per_day, "day", _midnight(day + datetime.timedelta(days=1)))
+    _count(session, user_id, _month(day), limits.per_month, "month", _midnight(_next_month(day)))
+    _check_at_once(session, user_id, limits.at_once)
+
+
+_CHARGE = text("""
+    INSERT INTO quota_entries (user_id, job_id, resource, kind, amount, day)
+    VALUES (:user, :job, :resource, 'charge', 1, (clock_timestamp() AT TIME ZONE 'UTC')::date)
+    ON CONFLICT (job_id, kind) DO NOTHING
+    RETURNING day
+""")
+
+
+def _count(
+    session: Session, user_id: str, period: str, limit: int, name: str, resets_at: datetime.datetime
+) -> None:
+    values = {"user": user_id, "resource": RENDERS, "period": period, "limit": limit}
+    if session.scalar(_COUNT, values) is None:
+        raise _refused(f"You have started {limit} renders this {name}, which is the most; start the next one "
+                       f"after {resets_at:%Y-%m-%d %H:%M} UTC.", name, limit, limit, resets_at)  # fmt: skip
+
+
+# The condition is checked on the row as it is once it is locked, whoever charges or refunds meanwhile.
+_COUNT = text("""
+    INSERT INTO quotas (user_id, resource, period, used) VALUES (:user, :resource, :period, 1)
+    ON CONFLICT (user_id, resource, period) DO UPDATE SET used = quotas.used + 1
+        WHERE :limit = 0 OR quotas.used < :limit
+    RETURNING used
+""")
+
+
+def _check_at_once(session: Session, user_id: str, limit: int) -> None:
+    """The new job is among those counted; whatever else its user starts now waits for us."""
+    if not limit:
+        return
+    active = select(func.count()).select_from(Job).where(
+        Job.user_id == user_id, Job.kind == JobKind.RENDER, Job.status.in_(ACTIVE_JOBS)
+    )  # fmt: skip
+    others = (session.scalar(active) or 0) - 1
+    if others >= limit:
+        raise _refused(f"{others} of your renders are waiting or running, and {limit} may be at once; wait "
+                       "until one is done, or cancel one.", "at_once", limit, others, None)  # fmt: skip
+
+
+def _refused(message: str, period: str, limit: int, used: int, resets_at: datetime.datetime | None
+             ) -> QuotaExceeded:  # fmt: skip
+    details: dict[str, Any] = {"resource": RENDERS, "period": period, "limit": limit, "used": used,
+                               "resets_at": resets_at and resets_at.isoformat()}  # fmt: skip
+    return QuotaExceeded(message, **details)
+
+
+def refund(session: Session, job_id: str) -> None:
+    """Take back what a job was charged: once, however often it fails or is cancelled.
+
+    For the transaction that ends the job, which holds the job's row. Jobs that were not charged, such as
+    analyses, are left alone. A job that is requeued after its refund is not charged again: that it had to
+    be requeued was not its user's doing.
+    """
+    charged = session.execute(_REFUND, {"job": job_id}).one_or_none()
+    if charged is not None:
+        for period in (str(charged.day), _month(charged.day)):
+            session.execute(_UNCOUNT, {"user": charged.user_id, "resource": charged.resource,
+                                       "period": period})  # fmt: skip
+
+
+_REFUND = text("""
+    INSERT INTO quota_entries (user_id, job_id, resource, kind, amount, day)
+    SELECT user_id, job_id, resource, 'refund', -amount, day FROM quota_entries
+    WHERE job_id = :job AND kind = 'charge'
+    ON CONFLICT (job_id, kind) DO NOTHING
+    RETURNING user_id, resource, day
+""")
+
+_UNCOUNT = text("""
+    UPDATE quotas SET used = used - 1 WHERE user_id = :user AND resource = :resource AND period = :period
+""")
+
+
+def _month(day: datetime.date) -> str:
+    return f"{day:%Y-%m}"
+
+
+def _next_month(day: datetime.date) -> datetime.date:
+    return (day.replace(day=1) + datetime.timedelta(days=32)).replace(day=1)
+
+
+def _midnight(day: datetime.date) -> datetime.datetime:
+    return datetime.datetime.combine(day, datetime.time(), datetime.UTC)

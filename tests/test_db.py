@@ -1,0 +1,65 @@
+"""Talking to a database that may be away."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DataError
+
+from ecg import config, db, guard
+from ecg.db import Prepared, transaction
+from ecg.errors import Outage
+from ecg.stack import ports
+
+pytestmark = pytest.mark.usefixtures("database")
+twice = Prepared("test_twice", "SELECT 2 * CAST(:number AS int) AS doubled, :number AS given")
+
+
+def test_a_prepared_statement_works_on_every_connection_and_after_a_rollback():
+    for number in range(3):
+        with transaction() as session:
+            assert twice(session, number=number).one() == (2 * number, number)
+        db.engine().dispose()
+    with pytest.raises(DataError), transaction() as session:
+        twice(session, number=2**31 - 1)
+    with transaction() as session:
+        assert twice(session, number=4).scalar() == 8
+
+
+def test_a_lock_held_too_long_is_an_outage_and_shuts_nobody_else_out():
+    with transaction() as holder:
+        holder.execute(text("LOCK TABLE users"))
+        for _ in range(3):
+            with pytest.raises(Outage), transaction() as session:
+                session.execute(text("SET LOCAL lock_timeout = 50; SELECT FROM users"))
+        with transaction() as session:
+            assert session.scalar(text("SELECT 1")) == 1
+
+
+@pytest.fixture
+def _nobody_answers(database: str, monkeypatch: pytest.MonkeyPatch):
+    """A database address at which connections are neither taken nor refused."""
+    port = ports.free_port("127.0.0.1")
+    silent = f"import socket, time; _ = socket.create_server(('127.0.0.1', {port})); time.sleep(60)"
+    process = guard.spawn(["python3", "-c", silent])
+    time.sleep(0.5)
+    monkeypatch.setenv("DATABASE_URL", f"postgresql://ecg@127.0.0.1:{port}/ecg")
+    config.settings.cache_clear()
+    db.engine.cache_clear()
+    yield
+    process.kill()
+    process.wait()
+    time.sleep(1)  # the next test must find the breaker closed again
+
+
+@pytest.mark.usefixtures("_nobody_answers")
+def test_a_database_that_does_not_answer_is_not_waited_for_by_every_request():
+    waits_s = []
+    for _ in range(12):
+        started_s = time.monotonic()
+        with pytest.raises(Outage), transaction() as session:
+            session.execute(text("SELECT 1"))
+        waits_s.append(time.monotonic() - started_s)
+    assert sum(wait_s < 0.2 for wait_s in waits_s) >= 9, waits_s
