@@ -74,7 +74,7 @@ def transaction() -> Iterator[Session]:
     A database that is away raises `Outage`, which callers may retry.
     """
     try:
-        with (_breaker.calling(), _typed_errors(),
+        with (breaker().calling(), _typed_errors(),
               Session(engine(), expire_on_commit=False) as session, session.begin()):  # fmt: skip
             yield session
     except pybreaker.CircuitBreakerError:
@@ -85,11 +85,13 @@ class _Away(Outage):
     """No connection to the database can be had, or it broke."""
 
 
-# A database that is away is asked once a second, not by every request; those in between fail at once.
-_breaker = pybreaker.CircuitBreaker(
-    fail_max=2, reset_timeout=1, throw_new_error_on_trip=False,
-    exclude=[lambda error: not isinstance(error, _Away)],
-)  # fmt: skip
+@cache
+def breaker() -> pybreaker.CircuitBreaker:
+    """A database that is away is asked once a second, not by every request; those in between fail at once."""
+    return pybreaker.CircuitBreaker(
+        fail_max=2, reset_timeout=1, throw_new_error_on_trip=False,
+        exclude=[lambda error: not isinstance(error, _Away)],
+    )  # fmt: skip
 
 
 @contextmanager

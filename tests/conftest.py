@@ -74,15 +74,15 @@ def database(services: dict[str, str], tmp_path: Path, monkeypatch: pytest.Monke
 
     for name, value in {**services, "ECG_DATA_DIR": str(tmp_path / "data")}.items():
         monkeypatch.setenv(name, value)
-    config.settings.cache_clear()
-    db.engine.cache_clear()
+    for cached in (config.settings, db.engine, db.breaker):
+        cached.cache_clear()
     tables = ", ".join(table.name for table in Record.metadata.sorted_tables)
     with db.transaction() as session:
         session.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
     yield services["DATABASE_URL"]
     db.engine().dispose()
-    config.settings.cache_clear()
-    db.engine.cache_clear()
+    for cached in (config.settings, db.engine, db.breaker):
+        cached.cache_clear()
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,6 @@ def _nobody_answers(database: str, monkeypatch: pytest.MonkeyPatch):
     yield
     process.kill()
     process.wait()
-    time.sleep(1)  # the next test must find the breaker closed again
 
 
 @pytest.mark.usefixtures("_nobody_answers")

@@ -67,7 +67,8 @@ class Dispatcher:
         self._listener: psycopg2.extensions.connection | None = None
         self._broker = progress.connect(config.broker_url)
         self._paces = {queue: Pace() for queue in STEP_QUEUES}
-        self._reconcile_at_s = self._passed_s = 0.0
+        self._looked_at_s = dict.fromkeys(STEP_QUEUES, 0.0)
+        self._reconcile_at_s = 0.0
         self._leases_count_from_s = 0.0
 
     def run(self) -> None:
@@ -81,7 +82,7 @@ class Dispatcher:
                 for queue in queues:
                     self.publish(queue)
                 queues = self._sleep()
-            except (Outage, psycopg2.OperationalError) as error:
+            except (Outage, psycopg2.Error) as error:
                 log.warning("database away: %s", error)
                 queues = STEP_QUEUES
                 self.outage()
@@ -94,7 +95,7 @@ class Dispatcher:
 
     def publish(self, queue: Queue) -> int:
         """Send messages for ready steps of a queue; returns how many went out."""
-        pace = self._paces[queue]
+        pace, self._looked_at_s[queue] = self._paces[queue], time.monotonic()
         with transaction() as session:
             unclaimed = dispatch.unclaimed(session, queue)
             pace.seen(unclaimed)
@@ -159,14 +160,14 @@ class Dispatcher:
         if self._listener is None:
             self._listener = _listen(self.config.database_url)
             return STEP_QUEUES
-        if not select.select([self._listener], [], [], self.config.dispatch_poll_s)[0]:
-            return STEP_QUEUES
-        time.sleep(max(0.0, self._passed_s + _REST_S - time.monotonic()))
-        self._passed_s = time.monotonic()
+        select.select([self._listener], [], [], self.config.dispatch_poll_s)
+        time.sleep(max(0.0, max(self._looked_at_s.values()) + _REST_S - time.monotonic()))
         self._listener.poll()
         named = {name for notice in self._listener.notifies for name in notice.payload.split(",")}
         self._listener.notifies.clear()
-        return [queue for queue in STEP_QUEUES if queue in named]
+        # Also those that nobody names for long: what waits for its backoff to end must not wait for ever.
+        long_ago_s = time.monotonic() - self.config.dispatch_poll_s
+        return [queue for queue in STEP_QUEUES if queue in named or self._looked_at_s[queue] <= long_ago_s]
 
 
 def _listen(database_url: str) -> psycopg2.extensions.connection:

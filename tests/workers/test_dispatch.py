@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 import pytest
@@ -76,3 +77,23 @@ def test_after_the_database_was_away_holders_of_leases_get_time_to_renew_them(mo
     time.sleep(1.1)
     dispatcher.reconcile()
     assert step_of(job, "ingest").status == "ready"
+
+
+def test_a_step_whose_backoff_ends_is_published_though_another_queue_is_busy_all_the_time():
+    job = make_job()
+    with transaction() as session:
+        soon = "not_before = clock_timestamp() + interval '1 second'"
+        session.execute(text(f"UPDATE steps SET queue = 'audio', {soon} WHERE name = 'ingest'"))
+    dispatcher = Dispatcher(settings())
+    running = threading.Thread(target=dispatcher.run)
+    running.start()
+    deadline_s = time.monotonic() + 20
+    try:
+        while step_of(job, "ingest").published_at is None:
+            assert time.monotonic() < deadline_s, "it waits for ever"
+            with transaction() as session:
+                session.execute(text("SELECT pg_notify('ecg_steps', 'media')"))
+            time.sleep(0.02)
+    finally:
+        dispatcher.stopping = True
+        running.join()
