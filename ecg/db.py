@@ -11,6 +11,7 @@ from typing import Any
 import pybreaker
 from sqlalchemy import CursorResult, Engine, create_engine
 from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from ecg.config import settings
@@ -98,6 +99,8 @@ def breaker() -> pybreaker.CircuitBreaker:
 def _typed_errors() -> Iterator[None]:
     try:
         yield
+    except PoolTimeout as error:
+        raise Outage("Too many requests need the database at once; try again in a moment.") from error
     except DBAPIError as error:
         cause = str(error.orig).strip()[:200]
         if error.connection_invalidated or (isinstance(error, OperationalError) and _is_gone(error)):

@@ -49,7 +49,7 @@ def take(session: Session, queue: str, room: int) -> list[Hint]:
     return [Hint(r.id, queue, task_name(queue, r.name), f"{r.id}-{r.fence}-{r.publications}") for r in rows]
 
 
-# Reads of the 10,000 steps that may wait only the first few of each user, by the index.
+# Reads of the 10,000 steps that may wait only the first few of each user, by the index; waits for no lock.
 _take = Prepared("ecg_take", """
     WITH RECURSIVE users (id) AS (
         (SELECT user_id FROM steps WHERE queue = :queue AND status = 'ready' AND published_at IS NULL
@@ -74,9 +74,13 @@ _take = Prepared("ecg_take", """
         ) AS mine
     ), next AS (
         SELECT id, turn FROM turns ORDER BY turn, id LIMIT :room
+    ), free AS (
+        SELECT id FROM steps
+        WHERE id IN (SELECT id FROM next) AND status = 'ready' AND published_at IS NULL
+        FOR UPDATE SKIP LOCKED
     ), taken AS (
         UPDATE steps SET published_at = clock_timestamp(), publications = publications + 1
-        FROM next WHERE steps.id = next.id AND steps.status = 'ready' AND steps.published_at IS NULL
+        FROM next JOIN free ON free.id = next.id WHERE steps.id = next.id
         RETURNING steps.id, steps.name, steps.fence, steps.publications, next.turn
     )
     SELECT * FROM taken ORDER BY turn, id

@@ -159,6 +159,7 @@ def cancel(session: Session, job_id: str) -> Job:
     job.status, job.finished_at = JobStatus.CANCELLED, now()
     quotas.refund(session, job_id)
     events.record(session, job_id, ("cancelled", {"percent": job.percent}))
+    session.refresh(job)
     return job
 
 

@@ -30,6 +30,3 @@ Json = Annotated[dict[str, Any], mapped_column(JSONB)]
 
 class Record(DeclarativeBase):
     """Root of every table."""
-
-    # What the database computed on writing (its clock) is read back with the same statement.
-    __mapper_args__ = {"eager_defaults": True}  # noqa: RUF012 - as SQLAlchemy declares it

@@ -66,5 +66,4 @@ def stop(job_id: str, kind: str | None = None) -> Job:
     """Cancel the caller's job."""
     with transaction() as session:
         history.job(session, user_id(), job_id, kind)
-        lifecycle.cancel(session, job_id)
-        return history.job(session, user_id(), job_id, kind)
+        return lifecycle.cancel(session, job_id)
