@@ -29,7 +29,8 @@ def make_engine(url: str) -> Engine:
             # A half-open connection is noticed within a minute, a stuck lock within 30 s.
             "keepalives_idle": 20, "keepalives_interval": 5, "keepalives_count": 4,
             "tcp_user_timeout": 30_000,
-            "options": "-c lock_timeout=30000 -c statement_timeout=60000 -c timezone=UTC",
+            "options": "-c random_page_cost=1.1 -c lock_timeout=30000 -c statement_timeout=60000 "
+            "-c timezone=UTC",
         },
     )  # fmt: skip
 

@@ -97,7 +97,8 @@ def patiently(do: Callable[..., _T], *arguments: Any) -> _T:
     What was worked out in minutes on a GPU is worth a long wait, and so is a message already taken.
     """
     away = tenacity.retry_if_exception_type(Outage)
-    wait = tenacity.wait_random_exponential(multiplier=0.2, max=5)
+    # Leases count again one lease after the database is back (`workers.dispatch`): we are sooner.
+    wait = tenacity.wait_random_exponential(multiplier=0.2, max=settings().lease_s / 4)
     for attempt in tenacity.Retrying(retry=away, wait=wait, before_sleep=_say_so):
         with attempt:
             return do(*arguments)
