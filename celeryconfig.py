@@ -46,7 +46,6 @@ worker_proc_alive_timeout = 120.0  # importing speech models takes longer than t
 worker_cancel_long_running_tasks_on_connection_loss = False  # a blip of Redis must not stop a render
 worker_soft_shutdown_timeout = 10.0  # let a short step finish at SIGTERM
 worker_send_task_events = True  # Flower lives on them
-task_send_sent_event = True
 worker_hijack_root_logger = False
 
 beat_schedule = {

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from functools import cache
 from typing import Any
 
+import psycopg2
 import pybreaker
-from sqlalchemy import CursorResult, Engine, create_engine
-from sqlalchemy.exc import DBAPIError, OperationalError
+from psycopg2.extras import NamedTupleCursor
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
@@ -29,6 +31,7 @@ def make_engine(url: str) -> Engine:
             # A half-open connection is noticed within a minute, a stuck lock within 30 s.
             "keepalives_idle": 20, "keepalives_interval": 5, "keepalives_count": 4,
             "tcp_user_timeout": 30_000,
+            # What a record of work looks at lies in memory: an index is hardly dearer than a scan.
             "options": "-c random_page_cost=1.1 -c lock_timeout=30000 -c statement_timeout=60000 "
             "-c timezone=UTC",
         },
@@ -38,26 +41,34 @@ def make_engine(url: str) -> Engine:
 class Prepared:
     """A statement that each connection parses and plans only once, for those that run at every step.
 
-    ``:name`` marks a parameter. Like any prepared statement it needs connections of its own: a pooler
-    between ECG and Postgres must work per session.
+    ``:name`` marks a parameter. It goes past SQLAlchemy, which would spend more time on it than Postgres.
+    Like any prepared statement it needs connections of its own: a pooler between ECG and Postgres must
+    work per session.
     """
 
     def __init__(self, name: str, sql: str) -> None:
         self._name, self._parameters = name, list(dict.fromkeys(_PARAMETER.findall(sql)))
         numbered = _PARAMETER.sub(lambda found: f"${self._parameters.index(found[1]) + 1}", sql)
-        self._prepare = f"PREPARE {name} AS {numbered}".replace("%", "%%")
+        self._prepare = f"PREPARE {name} AS {numbered}"
         places = ", ".join(["%s"] * len(self._parameters))
         self._execute = f"EXECUTE {name} ({places})"
 
-    def __call__(self, session: Session, **values: Any) -> CursorResult[Any]:
-        """Run it in the session's transaction; each value is of the type that its place asks for."""
+    def __call__(self, session: Session, **values: Any) -> Sequence[Any]:
+        """Its rows as named tuples; each value is of the type that its place asks for."""
         session.flush()
-        connection = session.connection()
+        connection = session.connection().connection
         prepared = connection.info.setdefault("prepared", set())
-        if self._name not in prepared:
-            connection.exec_driver_sql(self._prepare)
-            prepared.add(self._name)
-        return connection.exec_driver_sql(self._execute, tuple(values[name] for name in self._parameters))
+        with closing(connection.cursor(cursor_factory=NamedTupleCursor)) as cursor:
+            if self._name not in prepared:
+                cursor.execute(self._prepare)
+                prepared.add(self._name)
+            cursor.execute(self._execute, [values[name] for name in self._parameters])
+            return cursor.fetchall() if cursor.description else []
+
+    def row(self, session: Session, **values: Any) -> Any:
+        """The one row it has, or ``None``."""
+        rows = self(session, **values)
+        return rows[0] if rows else None
 
 
 _PARAMETER = re.compile(r"(?<!:):([a-z_]+)")
@@ -102,16 +113,19 @@ def _typed_errors() -> Iterator[None]:
         yield
     except PoolTimeout as error:
         raise Outage("Too many requests need the database at once; try again in a moment.") from error
-    except DBAPIError as error:
-        cause = str(error.orig).strip()[:200]
-        if error.connection_invalidated or (isinstance(error, OperationalError) and _is_gone(error)):
-            raise _Away("The database does not answer; try again in a moment.", cause=cause) from error
-        if isinstance(error, OperationalError):  # a lock held too long, a deadlock, a full disk
-            raise Outage("The database could not do this now; try again in a moment.", cause=cause) from error
-        raise
+    except (DBAPIError, psycopg2.Error) as error:
+        outage = _outage(error.orig if isinstance(error, DBAPIError) else error)
+        if outage is None:
+            raise
+        raise outage from error
 
 
-def _is_gone(error: OperationalError) -> bool:
+def _outage(error: BaseException | None) -> Outage | None:
+    if not isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError):
+        return None
+    cause, sqlstate = str(error).strip()[:200], error.pgcode or ""
     # No SQLSTATE: not connected; 08: the connection broke; 57P: the server stops, starts or has crashed.
-    sqlstate = getattr(error.orig, "pgcode", None) or ""
-    return not sqlstate or sqlstate.startswith(("08", "57P"))
+    if not sqlstate or sqlstate.startswith(("08", "57P")):
+        return _Away("The database does not answer; try again in a moment.", cause=cause)
+    # A lock held too long, a deadlock, a full disk.
+    return Outage("The database could not do this now; try again in a moment.", cause=cause)

@@ -20,6 +20,12 @@ STEPS_CHANNEL = "ecg_steps"
 EVENTS_CHANNEL = "ecg_events"
 
 
+def notify(job_id: str, queues: str) -> str:
+    """What to select so that listeners learn of it at the commit; arguments are SQL."""
+    return f"""pg_notify('{EVENTS_CHANNEL}', CAST({job_id} AS text)),
+           CASE WHEN {queues} <> '' THEN pg_notify('{STEPS_CHANNEL}', {queues}) END"""
+
+
 def record(session: Session, job_id: str, *happened: Happening, queues: Collection[str] = ()) -> None:
     """Write events; whoever listens learns of them at the commit.
 
@@ -36,9 +42,8 @@ _record = Prepared("ecg_record", f"""
         FROM jsonb_array_elements(CAST(:events AS jsonb)) WITH ORDINALITY AS listed (event, place)
         ORDER BY place
     )
-    SELECT pg_notify('{EVENTS_CHANNEL}', CAST(CAST(:job AS uuid) AS text)),
-           CASE WHEN :queues <> '' THEN pg_notify('{STEPS_CHANNEL}', :queues) END
-""")  # noqa: S608 - names of channels are ours
+    SELECT {notify(":job", ":queues")}
+""")  # noqa: S608 - nothing of it comes from outside
 
 
 def since(session: Session, job_id: str, after_id: int, limit: int = 500) -> Sequence[Event]:

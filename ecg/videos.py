@@ -81,8 +81,8 @@ def jobs_of(session: Session, videos: Sequence[Video]) -> dict[str, list[Job]]:
 def analyze(
     session: Session, user_id: str, video_id: str, *, language: str | None, engine: str | None,
     speakers: int | None,
-) -> Job:  # fmt: skip
-    """Ask for an analysis of a video that has arrived."""
+) -> str:  # fmt: skip
+    """Ask for an analysis of a video that has arrived; the job's id."""
     video = owned(session, user_id, video_id, held=True)
     if video.status != VideoStatus.READY:
         raise Conflict("The upload is not complete; complete it before asking for an analysis.")
@@ -93,14 +93,17 @@ def analyze(
 def render(
     session: Session, user_id: str, video_id: str, *, analysis_id: str, scenario_key: str | None,
     style: str, strength: float, options: Mapping[str, Any], limits: quotas.Limits,
-) -> Job:  # fmt: skip
-    """Ask for the captions of an analysis to be drawn into the picture; `QuotaExceeded` beyond the limits."""
+) -> str:  # fmt: skip
+    """Ask for the captions of an analysis to be drawn into the picture; the job's id.
+
+    Raises `QuotaExceeded` beyond the limits.
+    """
     owned(session, user_id, video_id, held=True)
     params = {"analysis_job_id": analysis_id, "scenario_key": scenario_key, "style": style,
               "strength": strength, "options": dict(options)}  # fmt: skip
-    job = lifecycle.create(session, user_id=user_id, video_id=video_id, kind=JobKind.RENDER, params=params)
-    quotas.charge(session, user_id=user_id, job_id=job.id, limits=limits)
-    return job
+    job_id = lifecycle.create(session, user_id=user_id, video_id=video_id, kind=JobKind.RENDER, params=params)
+    quotas.charge(session, user_id=user_id, job_id=job_id, limits=limits)
+    return job_id
 
 
 def done_analysis(session: Session, video: Video) -> Job:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
+import psycopg2
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import DataError
 
 from ecg import config, db, guard
 from ecg.db import Prepared, transaction
@@ -20,12 +20,12 @@ twice = Prepared("test_twice", "SELECT 2 * CAST(:number AS int) AS doubled, :num
 def test_a_prepared_statement_works_on_every_connection_and_after_a_rollback():
     for number in range(3):
         with transaction() as session:
-            assert twice(session, number=number).one() == (2 * number, number)
+            assert twice.row(session, number=number) == (2 * number, number)
         db.engine().dispose()
-    with pytest.raises(DataError), transaction() as session:
+    with pytest.raises(psycopg2.DataError), transaction() as session:
         twice(session, number=2**31 - 1)
     with transaction() as session:
-        assert twice(session, number=4).scalar() == 8
+        assert twice.row(session, number=4).doubled == 8
 
 
 def test_a_lock_held_too_long_is_an_outage_and_shuts_nobody_else_out():

@@ -64,22 +64,19 @@ class Limits:
 
 def claim(session: Session, step_id: int, *, worker: str, lease_s: float) -> Claim | None:
     """Take a ready step, or ``None`` when it is not to be had (taken, ended, backing off, deleted)."""
-    row = _claim(session, id=step_id, worker=worker, lease=lease_s).one_or_none()
+    row = _claim.row(session, id=step_id, worker=worker, lease=lease_s)
     if row is None:
         return None
-    begun = {"step": row.name, "status": StepStatus.RUNNING, "attempt": row.fence}
-    happened: list[events.Happening] = [("step", begun)]
     if row.name in BY_START:
         job = session.get_one(Job, row.job_id)
         job.milestone = further(job.milestone, BY_START[row.name])
-        happened.append(lifecycle.progress(row.name, job.percent, job.milestone))
-    events.record(session, row.job_id, *happened, queues=[row.queue])
+        events.record(session, row.job_id, lifecycle.progress(row.name, job.percent, job.milestone))
     return Claim(step_id, row.fence, row.name, row.job_id, row.user_id, row.video_id, row.weight,
                  row.job_params, row.params)  # fmt: skip
 
 
 # The job's row is locked before the step's, as everywhere; what waited for a lock sees the newest row.
-_claim = Prepared("ecg_claim", """
+_claim = Prepared("ecg_claim", f"""
     WITH job AS (
         SELECT jobs.* FROM jobs JOIN steps ON steps.job_id = jobs.id
         WHERE steps.id = :id AND jobs.status IN ('queued', 'running') FOR UPDATE OF jobs
@@ -95,13 +92,18 @@ _claim = Prepared("ecg_claim", """
         RETURNING steps.*
     ), started AS (
         UPDATE jobs SET status = 'running', started_at = coalesce(jobs.started_at, clock_timestamp())
-        FROM taken WHERE jobs.id = taken.job_id AND jobs.status = 'queued'
+        FROM taken, job WHERE jobs.id = job.id AND job.status = 'queued'
+    ), told AS (
+        INSERT INTO events (job_id, kind, data)
+        SELECT job_id, 'step', jsonb_build_object('step', name, 'status', 'running', 'attempt', fence)
+        FROM taken
     )
-    SELECT taken.fence, taken.name, taken.queue, taken.weight, taken.params, job.params AS job_params,
+    SELECT taken.fence, taken.name, taken.weight, taken.params, job.params AS job_params,
            CAST(job.id AS text) AS job_id, CAST(job.user_id AS text) AS user_id,
-           CAST(job.video_id AS text) AS video_id
+           CAST(job.video_id AS text) AS video_id,
+           {events.notify("job.id", "taken.queue")}
     FROM taken, job
-""")
+""")  # noqa: S608 - nothing of it comes from outside
 
 
 def renew(session: Session, step_id: int, fence: int, *, lease_s: float) -> bool:
@@ -109,16 +111,16 @@ def renew(session: Session, step_id: int, fence: int, *, lease_s: float) -> bool
 
     Raises `LeaseLost` when the step is no longer ours (cancelled, brought back, taken).
     """
-    late = _renew(session, id=step_id, fence=fence, lease=lease_s).scalar()
-    if late is None:
+    held = _renew.row(session, id=step_id, fence=fence, lease=lease_s)
+    if held is None:
         raise _lost(step_id)
-    return bool(late)
+    return held.late
 
 
 _renew = Prepared("ecg_renew", """
     UPDATE steps SET lease_expires_at = clock_timestamp() + make_interval(secs => CAST(:lease AS float))
     WHERE id = :id AND fence = :fence AND status = 'running'
-    RETURNING deadline_at < clock_timestamp()
+    RETURNING deadline_at < clock_timestamp() AS late
 """)
 
 
@@ -142,7 +144,7 @@ def finish(
     Finishing an attempt again that was finished changes nothing: whoever lost the connection in the
     middle of the commit may ask once more. A finished step keeps only the files it returned.
     """
-    job = _finish(session, id=step_id, fence=fence, result=json.dumps(result)).one_or_none()
+    job = _finish.row(session, id=step_id, fence=fence, result=json.dumps(result))
     if job is None:
         if _is_finished(session, step_id, fence):
             return

@@ -30,11 +30,11 @@ def step_of(task_id: str) -> int:
 
 def unclaimed(session: Session, queue: str) -> int:
     """How many steps of a queue are published and wait for a worker."""
-    return _unclaimed(session, queue=queue).scalar_one()
+    return _unclaimed.row(session, queue=queue).n
 
 
 _unclaimed = Prepared("ecg_unclaimed", """
-    SELECT count(*) FROM steps WHERE queue = :queue AND status = 'ready' AND published_at IS NOT NULL
+    SELECT count(*) AS n FROM steps WHERE queue = :queue AND status = 'ready' AND published_at IS NOT NULL
 """)
 
 

@@ -21,31 +21,34 @@ from ecg.models import ACTIVE_JOBS, OPEN_STEPS, Job, JobKind, JobStatus, Step, S
 now = func.clock_timestamp
 
 
-def create(session: Session, *, user_id: str, video_id: str, kind: JobKind, params: Mapping[str, Any]) -> Job:
-    """A job with all its known steps; those that need nothing are ready at the commit."""
-    job = Job(id=str(uuid.uuid4()), user_id=user_id, video_id=video_id, kind=kind, status=JobStatus.QUEUED,
-              params=dict(params), percent=0.0, warnings=[])  # fmt: skip
-    session.add(job)
-    specs = GRAPHS[kind]
-    _create_steps(session, job=job.id, user=user_id, specs=json.dumps([asdict(spec) for spec in specs]))
-    events.record(session, job.id, ("created", {"job_kind": kind, "message": message(None)}),
+def create(session: Session, *, user_id: str, video_id: str, kind: JobKind, params: Mapping[str, Any]) -> str:
+    """The id of a new job with all its known steps; those that need nothing are ready at the commit."""
+    job_id, specs = str(uuid.uuid4()), GRAPHS[kind]
+    _create(session, job=job_id, user=user_id, video=video_id, kind=kind, params=json.dumps(params),
+            specs=json.dumps([asdict(spec) for spec in specs]))  # fmt: skip
+    events.record(session, job_id, ("created", {"job_kind": kind, "message": message(None)}),
                   queues=[spec.queue for spec in specs if not spec.needs])  # fmt: skip
-    return job
+    return job_id
 
 
-_create_steps = Prepared("ecg_create_steps", """
-    WITH spec AS (
+_create = Prepared("ecg_create", """
+    WITH job AS (
+        INSERT INTO jobs (id, user_id, video_id, kind, status, params, percent, warnings)
+        VALUES (CAST(:job AS uuid), CAST(:user AS uuid), CAST(:video AS uuid), :kind, 'queued', :params, 0,
+                '[]')
+        RETURNING id, user_id
+    ), spec AS (
         SELECT nextval(pg_get_serial_sequence('steps', 'id')) AS id, listed.*
         FROM jsonb_to_recordset(CAST(:specs AS jsonb)) AS listed (name text, queue text, weight float,
             needs text[], optional boolean, deadline_s float, deadline_per_media_s float)
     )
     INSERT INTO steps (id, job_id, user_id, name, queue, status, needs, optional, weight, params, fence,
                        errors, outages, losses, deadline_s, deadline_per_media_s, publications)
-    SELECT id, CAST(:job AS uuid), CAST(:user AS uuid), name, queue,
+    SELECT spec.id, job.id, job.user_id, name, queue,
            CASE WHEN needs = '{}' THEN 'ready' ELSE 'waiting' END,
            ARRAY(SELECT need.id FROM spec AS need WHERE need.name = ANY (spec.needs)), optional, weight, '{}',
            0, 0, 0, 0, deadline_s, deadline_per_media_s, 0
-    FROM spec
+    FROM spec, job
 """)
 
 
@@ -82,19 +85,15 @@ def go_on(session: Session, job: Standing, *happened: events.Happening, ended: s
     ``happened`` is recorded first. ``ended``: the name of the step that did, which moves percent and
     milestone, neither of them ever backwards. A job that has ended itself stays as it is.
     """
-    told, percent, milestone = list(happened), job.percent, job.milestone
-    active = job.status in ACTIVE_JOBS
-    found = _go_on(session, job=job.id, name=ended or "", active=active).one()
+    found = _go_on.row(
+        session, job=job.id, active=job.status in ACTIVE_JOBS, name=ended or "", percent=job.percent,
+        milestone=job.milestone, reached=further(job.milestone, BY_END[ended]) if ended else job.milestone,
+    )  # fmt: skip
+    told = list(happened)
     if ended:
-        percent = max(percent, min(found.percent, 99.0))
-        if not found.siblings:
-            milestone = further(milestone, BY_END[ended])
-        told.append(progress(ended, percent, milestone))
-    done = active and not found.open
-    if done:
-        percent = 100.0
-        told.append(("done", {"percent": percent, "message": message(milestone)}))
-    _move(session, job=job.id, percent=percent, milestone=milestone, done=done)
+        told.append(progress(ended, found.percent, found.milestone))
+    if found.done:
+        told.append(("done", {"percent": 100.0, "message": message(found.milestone)}))
     events.record(session, job.id, *told, queues=found.ready)
 
 
@@ -103,22 +102,29 @@ _go_on = Prepared("ecg_go_on", """
         UPDATE steps SET status = 'ready', published_at = NULL, publications = 0
         WHERE CAST(:active AS boolean) AND job_id = CAST(:job AS uuid) AND status = 'waiting' AND NOT EXISTS (
             SELECT FROM steps AS need
-            WHERE need.id = ANY (steps.needs)
+            WHERE need.job_id = steps.job_id AND need.id = ANY (steps.needs)
               AND NOT (need.status = 'done' OR (need.status = 'failed' AND need.optional)))
         RETURNING queue
+    ), counted AS (
+        SELECT count(*) FILTER (WHERE status IN ('waiting', 'ready', 'running')) AS open,
+               count(*) FILTER (WHERE status IN ('waiting', 'ready', 'running') AND name = :name) AS siblings,
+               coalesce(sum(weight) FILTER (WHERE status IN ('done', 'failed')), 0) AS percent
+        FROM steps WHERE job_id = CAST(:job AS uuid)
+    ), now AS (
+        SELECT CAST(:active AS boolean) AND open = 0 AS done,
+               greatest(CAST(:percent AS float),
+                        CASE WHEN :name <> '' THEN least(percent, 99) END) AS percent,
+               CASE WHEN siblings = 0 THEN :reached ELSE :milestone END AS milestone
+        FROM counted
+    ), moved AS (
+        UPDATE jobs SET milestone = now.milestone,
+            percent = CASE WHEN now.done THEN 100 ELSE now.percent END,
+            status = CASE WHEN now.done THEN 'done' ELSE status END,
+            error = CASE WHEN now.done THEN NULL ELSE error END,
+            finished_at = CASE WHEN now.done THEN clock_timestamp() ELSE finished_at END
+        FROM now WHERE jobs.id = CAST(:job AS uuid)
     )
-    SELECT ARRAY(SELECT queue FROM promoted) AS ready,
-           count(*) FILTER (WHERE status IN ('waiting', 'ready', 'running')) AS open,
-           count(*) FILTER (WHERE status IN ('waiting', 'ready', 'running') AND name = :name) AS siblings,
-           coalesce(sum(weight) FILTER (WHERE status IN ('done', 'failed')), 0) AS percent
-    FROM steps WHERE job_id = CAST(:job AS uuid)
-""")
-_move = Prepared("ecg_move", """
-    UPDATE jobs SET percent = :percent, milestone = :milestone,
-        status = CASE WHEN CAST(:done AS boolean) THEN 'done' ELSE status END,
-        error = CASE WHEN CAST(:done AS boolean) THEN NULL ELSE error END,
-        finished_at = CASE WHEN CAST(:done AS boolean) THEN clock_timestamp() ELSE finished_at END
-    WHERE id = CAST(:job AS uuid)
+    SELECT ARRAY(SELECT queue FROM promoted) AS ready, now.* FROM now
 """)
 
 

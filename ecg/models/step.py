@@ -40,7 +40,7 @@ class Step(Record):
               postgresql_where="status = 'ready' AND published_at IS NULL"),
         Index("ix_steps_published", "queue", "user_id", "published_at",
               postgresql_where="status = 'ready' AND published_at IS NOT NULL"),
-        Index("ix_steps_running", "queue", "user_id", "lease_expires_at",
+        Index("ix_steps_running", "id",
               postgresql_where="status = 'running'"),
     )  # fmt: skip
 

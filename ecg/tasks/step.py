@@ -12,12 +12,10 @@ from __future__ import annotations
 import errno
 import logging
 import os
-import shutil
 import socket
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -71,9 +69,8 @@ def run_step(body: Body, step_id: int) -> None:
     shelf = store(settings())
     kept: list[attempts.NewArtifact] = []
     try:
-        with scratch_folder(claim) as scratch:
+        with closing(Work(claim, shelf, scratch_root, ticks())) as work:
             with keeper().hold(step_id, claim.fence):
-                work = Work(claim, shelf, scratch, ticks())
                 outcome = body(work)
                 put(work, outcome, kept)
             # Not under the keeper any more: its signal must not fall between a commit and our knowing of it.
@@ -174,21 +171,13 @@ def hand_back(claim: attempts.Claim) -> None:
         log.warning("step %s is not handed back: %s", claim.step_id, error.message)
 
 
+@cache
 def worker_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
-@contextmanager
-def scratch_folder(claim: attempts.Claim) -> Iterator[Path]:
-    """A folder for an attempt's files, gone afterwards; its name tells the sweep whose it is."""
-    folder = Path(tempfile.mkdtemp(prefix=f"{claim.step_id}-{claim.fence}-", dir=scratch_root()))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
 def scratch_root() -> Path:
+    """Where the attempts of this machine have their folders."""
     root = settings().scratch_dir
     root.mkdir(parents=True, exist_ok=True, mode=0o700)
     return root

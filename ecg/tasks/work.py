@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import shutil
+import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -43,11 +46,22 @@ class Outcome:
 class Work:
     """One claimed step, seen from its task body."""
 
-    def __init__(self, claim: Claim, store: Store, scratch: Path, ticks: Ticks) -> None:
-        self.claim, self.store, self.scratch = claim, store, scratch
+    def __init__(self, claim: Claim, store: Store, scratch_root: Callable[[], Path], ticks: Ticks) -> None:
+        self.claim, self.store = claim, store
         self.params, self.step_params = claim.job_params, claim.step_params
-        self._ticks = ticks
+        self._scratch_root, self._ticks = scratch_root, ticks
         self._last_tick_s = 0.0
+
+    @cached_property
+    def scratch(self) -> Path:
+        """A folder for the files of this attempt, gone afterwards; its name tells the sweep whose it is."""
+        prefix = f"{self.claim.step_id}-{self.claim.fence}-"
+        return Path(tempfile.mkdtemp(prefix=prefix, dir=self._scratch_root()))
+
+    def close(self) -> None:
+        """Remove what the attempt has written here."""
+        if "scratch" in vars(self):
+            shutil.rmtree(self.scratch, ignore_errors=True)
 
     def out(self, name: str) -> Path:
         """Where to write a file of this step."""

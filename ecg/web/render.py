@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from ecg import history, videos
 from ecg.captions import Scenario, load_style
 from ecg.db import transaction
-from ecg.models import JobKind, Video
+from ecg.models import Job, JobKind, Video
 from ecg.quotas import Limits
 from ecg.web import present
 from ecg.web.api import blueprint, settings, store
@@ -62,14 +62,15 @@ def _creation(body: RenderBody) -> Start:
     scenario_key = _keep_scenario(video, body)
 
     def start(session: Session) -> RenderStartedReply:
-        job = videos.render(
+        job_id = videos.render(
             session, user_id(), video.id, analysis_id=analysis.id, scenario_key=scenario_key,
             style=body.style, strength=body.strength, options=body.options.model_dump(),
             limits=Limits.of(settings()),
         )  # fmt: skip
+        created_at = session.get_one(Job, job_id).created_at
         return RenderStartedReply(
-            jobId=job.id, estimatedTime=estimate_s, createdAt=job.created_at,
-            status_url=f"/api/render/{job.id}/status", events_url=present.events_url(job.id),
+            jobId=job_id, estimatedTime=estimate_s, createdAt=created_at,
+            status_url=f"/api/render/{job_id}/status", events_url=present.events_url(job_id),
         )  # fmt: skip
 
     return start

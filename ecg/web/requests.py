@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 import uuid
+from functools import cache
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -147,6 +148,16 @@ class OnceHeader(BaseModel):
             "and the request may be sent again under the same key."
         ),
     )  # fmt: skip
+
+    @classmethod
+    def model_json_schema(cls, *arguments: Any, **options: Any) -> dict[str, Any]:
+        """Made once: flask-openapi3 asks for it at every request."""
+        return _header_schema(*arguments, **options)
+
+
+@cache
+def _header_schema(*arguments: Any, **options: Any) -> dict[str, Any]:
+    return super(OnceHeader, OnceHeader).model_json_schema(*arguments, **options)
 
 
 class VideoPath(Body):

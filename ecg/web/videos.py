@@ -98,11 +98,11 @@ def analysis(video_id: str, language: str | None, engine: str | None, speakers: 
     """How to start an analysis; `auto` leaves the choice open."""
 
     def start(session: Session) -> StartedReply:
-        job = videos.analyze(session, user_id(), video_id, language=_chosen(language),
-                             engine=_chosen(engine), speakers=speakers)  # fmt: skip
+        job_id = videos.analyze(session, user_id(), video_id, language=_chosen(language),
+                                engine=_chosen(engine), speakers=speakers)  # fmt: skip
         return StartedReply(
-            job_id=job.id, message="The analysis has been accepted.", status_url=present.status_url(job.id),
-            events_url=present.events_url(job.id),
+            job_id=job_id, message="The analysis has been accepted.", status_url=present.status_url(job_id),
+            events_url=present.events_url(job_id),
         )  # fmt: skip
 
     return start

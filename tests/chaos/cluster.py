@@ -383,7 +383,7 @@ class Cluster:
             with transaction() as session:
                 batch = [
                     lifecycle.create(session, user_id=user_id or self._user_id, video_id=video_id, kind=kind,
-                                     params={"fake": dict(fake or {})}).id
+                                     params={"fake": dict(fake or {})})
                     for _ in range(min(at_once, n - len(made)))
                 ]  # fmt: skip
             made += batch

@@ -55,7 +55,7 @@ def submit_single_steps(cluster: Cluster, n: int, at_once: int = 250) -> None:
     for _ in range(n // at_once):
         with transaction() as session:
             made = [lifecycle.create(session, user_id=user, video_id=video, kind=JobKind.ANALYSIS,
-                                     params={"fake": NOTHING}).id for _ in range(at_once)]  # fmt: skip
+                                     params={"fake": NOTHING}) for _ in range(at_once)]  # fmt: skip
             session.execute(text("DELETE FROM steps WHERE job_id = ANY(CAST(:jobs AS uuid[])) "
                                  "AND name <> 'ingest'"), {"jobs": made})  # fmt: skip
         cluster.accepted += made

@@ -31,7 +31,7 @@ def make_job() -> str:
         session.flush()
         return lifecycle.create(
             session, user_id=user.id, video_id=video.id, kind=JobKind.ANALYSIS, params={}
-        ).id
+        )
 
 
 def first_step(job_id: str) -> int:

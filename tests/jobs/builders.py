@@ -28,7 +28,7 @@ def make_job(user_id: str | None = None, kind: JobKind = JobKind.ANALYSIS) -> st
         )  # fmt: skip
         session.add(video)
         session.flush()
-        return lifecycle.create(session, user_id=user_id, video_id=video.id, kind=kind, params={}).id
+        return lifecycle.create(session, user_id=user_id, video_id=video.id, kind=kind, params={})
 
 
 def step_of(job_id: str, name: str) -> Step:

@@ -38,7 +38,7 @@ def upgrade() -> None:
         "ix_steps_published", "steps", ["queue", "user_id", "published_at"], postgresql_where=_PUBLISHED
     )
     op.create_index(
-        "ix_steps_running", "steps", ["queue", "user_id", "lease_expires_at"], postgresql_where=_RUNNING
+        "ix_steps_running", "steps", ["id"], postgresql_where=_RUNNING
     )
     op.create_table(
         "quotas",
