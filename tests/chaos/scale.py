@@ -29,8 +29,8 @@ class Size:
 
 #: figure → (short, full)
 SIZES = {
-    "R1": (Size(n=16, step_s=0.1, every_s=2.0), Size(n=200, step_s=0.1, every_s=2.0)),  # jobs
-    "R2": (Size(n=40, step_s=0.05), Size(n=1000, step_s=0.02)),  # jobs
+    "R1": (Size(n=12, step_s=0.1, every_s=2.0), Size(n=200, step_s=0.1, every_s=2.0)),  # jobs
+    "R2": (Size(n=24, step_s=0.05), Size(n=1000, step_s=0.02)),  # jobs
     "R3": (Size(n=16, step_s=0.1, times=1), Size(n=100, step_s=0.1, times=2)),  # jobs; deaths of Redis
     "R4": (Size(n=16, step_s=0.05, every_s=0.2, span_s=2.0),
            Size(n=100, step_s=0.1, every_s=0.5, span_s=30.0)),  # jobs
@@ -41,14 +41,14 @@ SIZES = {
     "R5 blip": (Size(n=20, step_s=0.05, span_s=3.0), Size(n=100, step_s=0.1, span_s=4.0)),
     "R6": (Size(n=10, step_s=0.1, every_s=3.0, times=2), Size(n=100, step_s=0.1, every_s=10.0, times=6)),
     "R7": (Size(n=1), Size(n=25)),  # trials, of each of two kinds
-    "R8": (Size(n=40), Size(n=200)),  # steps
-    "R9": (Size(span_s=8.0), Size(span_s=50.0)),  # length of the step; its lease is a tenth
+    "R8": (Size(n=20), Size(n=200)),  # steps
+    "R9": (Size(span_s=6.0), Size(span_s=50.0)),  # length of the step; its lease is a tenth
     "R10": (Size(n=6), Size(n=50)),  # good jobs behind the poison
     "R11": (Size(n=4), Size(n=50)),  # kills
-    "R12": (Size(n=12, step_s=0.2, times=3), Size(n=30, step_s=0.5, times=20)),  # jobs open; restarts
-    "R13": (Size(n=4, times=1), Size(n=20, times=10)),  # jobs, and deaths at each point
+    "R12": (Size(n=8, step_s=0.2, times=2), Size(n=30, step_s=0.5, times=20)),  # jobs open; restarts
+    "R13": (Size(n=2, times=1), Size(n=20, times=10)),  # jobs, and deaths at each point
     "R14": (Size(n=12, step_s=0.1), Size(n=100, step_s=0.1)),  # jobs
-    "R16": (Size(n=2000), Size(n=10_000)),  # jobs
+    "R16": (Size(n=1000), Size(n=10_000)),  # jobs
     "R17": (Size(times=1), Size(times=10)),  # cancels
     "R19": (Size(n=60, step_s=0.05), Size(n=500, step_s=0.1)),  # jobs of the one who was first
     "last two parents": (Size(n=20), Size(n=200)),  # jobs

@@ -261,7 +261,7 @@ class Owner:
         """A render that is at work, or `QuotaExceeded`."""
         with transaction() as session:
             return videos.render(session, self.user_id, self.video_id, analysis_id="", scenario_key=None,
-                                 style="", strength=1.0, options={}, limits=limits).id  # fmt: skip
+                                 style="", strength=1.0, options={}, limits=limits)  # fmt: skip
 
 
 def cancel(job_id: str) -> None:
