@@ -46,7 +46,7 @@ SIZES = {
     "R10": (Size(n=6), Size(n=50)),  # good jobs behind the poison
     "R11": (Size(n=4), Size(n=50)),  # kills
     "R12": (Size(n=8, step_s=0.2, times=2), Size(n=30, step_s=0.5, times=20)),  # jobs open; restarts
-    "R13": (Size(n=2, times=1), Size(n=20, times=10)),  # jobs, and deaths at each point
+    "R13": (Size(n=8, times=1), Size(n=20, times=10)),  # jobs, and deaths at each point
     "R14": (Size(n=12, step_s=0.1), Size(n=100, step_s=0.1)),  # jobs
     "R16": (Size(n=1000), Size(n=10_000)),  # jobs
     "R17": (Size(times=1), Size(times=10)),  # cancels

@@ -72,7 +72,7 @@ def test_death_at_a_named_point_loses_nothing_and_does_nothing_twice(
     else:
         cluster.submit(how.n, JobKind.RENDER, fake={"sleep_s": 0.02})
     for operation in {point.partition(".")[0] for point in points} & set(FAKES):
-        cluster.submit(how.n, fake={"sleep_s": 0.02, **FAKES[operation]})
+        cluster.submit(2 * how.times, fake={"sleep_s": 0.02, **FAKES[operation]})
     shut_down_until_all_is_released(cluster)
     cluster.wait(300)
     assert faults.left(cluster.faults) == 0, f"points not met: {faults.armed(cluster.faults)}"
