@@ -50,7 +50,7 @@ SIZES = {
     "R14": (Size(n=12, step_s=0.1), Size(n=100, step_s=0.1)),  # jobs
     "R16": (Size(n=1000), Size(n=10_000)),  # jobs
     "R17": (Size(times=1), Size(times=10)),  # cancels
-    "R19": (Size(n=60, step_s=0.05), Size(n=500, step_s=0.1)),  # jobs of the one who was first
+    "R19": (Size(n=60, step_s=0.05), Size(n=500, step_s=0.03)),  # jobs of the one who was first
     "last two parents": (Size(n=20), Size(n=200)),  # jobs
 }
 

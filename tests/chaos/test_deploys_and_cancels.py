@@ -15,13 +15,13 @@ from tests.chaos import reaper
 from tests.chaos.cluster import Cluster, Member
 from tests.chaos.conftest import Record
 from tests.chaos.fakes import CHILD_OF
-from tests.chaos.scale import FULL, size
+from tests.chaos.scale import REPEAT, size
 
 #: How long a worker waits at SIGTERM for its step to end: ten seconds in production.
-SOFT_S = 10.0 if FULL else 2.0
+SOFT_S = 10.0 if REPEAT else 2.0
 #: What it may take beyond that until it is gone.
 END_S = 8.0
-SOFT = {} if FULL else {"ECG_CHAOS_SOFT_SHUTDOWN_S": str(SOFT_S)}
+SOFT = {} if REPEAT else {"ECG_CHAOS_SOFT_SHUTDOWN_S": str(SOFT_S)}
 #: Demanded of a cancel: no process of the step is left.
 GONE_S = 5.0
 
