@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from statistics import median
@@ -12,7 +14,7 @@ from ecg.config import settings
 from ecg.db import transaction
 from ecg.jobs import lifecycle
 from ecg.models import JobKind
-from tests.chaos.cluster import Cluster
+from tests.chaos.cluster import ROOT, Cluster
 from tests.chaos.conftest import Record
 from tests.chaos.ledger import Entry
 from tests.chaos.scale import FULL, size
@@ -28,7 +30,7 @@ def test_of_ten_thousand_queued_jobs_none_costs_two_messages_and_nothing_grows(r
     how = size("R16")
     with Cluster(workers=0, patient=True) as cluster:
         submit_single_steps(cluster, how.n)
-        pass_s = longest_pass_s()
+        pass_s = longest_pass_s_of_another_process()
         for _ in range(2):
             cluster.add_worker()
         while cluster.ended() < SETTLED:
@@ -59,6 +61,13 @@ def submit_single_steps(cluster: Cluster, n: int, at_once: int = 250) -> None:
             session.execute(text("DELETE FROM steps WHERE job_id = ANY(CAST(:jobs AS uuid[])) "
                                  "AND name <> 'ingest'"), {"jobs": made})  # fmt: skip
         cluster.accepted += made
+
+
+def longest_pass_s_of_another_process() -> float:
+    """Ours would keep the address of this cluster's Redis for all tests to come."""
+    command = f"from {__name__} import longest_pass_s; print(longest_pass_s())"
+    ran = subprocess.run([sys.executable, "-c", command], stdout=subprocess.PIPE, check=True, cwd=ROOT)
+    return float(ran.stdout.split()[-1])
 
 
 def longest_pass_s() -> float:

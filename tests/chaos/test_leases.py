@@ -131,9 +131,8 @@ def drops(cluster: Cluster) -> int:
 
 
 def send_copies(cluster: Cluster, steps: list[int], copies: int) -> None:
-    app = Celery("copies")
-    app.config_from_object("celeryconfig")
-    app.conf.broker_url = cluster.redis.service.url
+    # Not by celeryconfig: read here, it would keep this cluster's address for all tests to come.
+    app = Celery("copies", broker=cluster.redis.service.url, set_as_current=False)
     for step in steps:
         for copy in range(copies):
             app.send_task("ecg.media.ingest", args=[step], queue="media", task_id=f"{step}-copy{copy}")

@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from ecg.config import settings
 from ecg.db import transaction
+from ecg.tasks import app
 from tests.jobs.builders import claim, make_job, step_of
 from workers.dispatch import Dispatcher, Pace
 
@@ -18,7 +19,9 @@ pytestmark = pytest.mark.usefixtures("database")
 
 
 @pytest.fixture(autouse=True)
-def _an_empty_broker(database: str):
+def _an_empty_broker(database: str, monkeypatch: pytest.MonkeyPatch):
+    # Celery reads its settings once; tests before these may have had other servers.
+    monkeypatch.setattr(app.conf, "broker_url", settings().broker_url)
     with redis.Redis.from_url(settings().broker_url) as client:
         client.flushall()
 
