@@ -17,6 +17,7 @@ POISONS = ("exit", "segfault", "memory", "kill_worker")
 MAX_LOSSES = 3 if FULL else 2
 
 
+@pytest.mark.xdist_group("kills")  # two of these at once would leave no worker the time to start
 @pytest.mark.parametrize("nth", rounds("R1"))
 def test_workers_killed_in_turn_lose_nothing_and_do_nothing_twice(cluster: Cluster, record: Record, nth: int):
     """R1: the whole group of a worker is killed every two seconds, the two in turn."""
