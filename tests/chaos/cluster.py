@@ -246,6 +246,22 @@ class Cluster:
                  trace: TracebackType | None) -> None:  # fmt: skip
         self.close()
 
+    @contextlib.contextmanager
+    def running(self) -> Iterator[Cluster]:
+        """Started, for several tests; each of them takes it by `fresh`."""
+        try:
+            self.start()
+            yield self
+        finally:
+            self.close()
+
+    @contextlib.contextmanager
+    def fresh(self) -> Iterator[Cluster]:
+        """As good as new; this process's settings are its own meanwhile."""
+        with self.settings_here():
+            self.reset()
+            yield self
+
     def close(self) -> None:
         """End everything, by force, and remove its folder."""
         self._ended.set()

@@ -20,18 +20,14 @@ Record = Callable[..., None]
 def shared_cluster() -> Iterator[Cluster]:
     """Two workers and a dispatcher with short intervals, for the tests of the whole run."""
     cluster = Cluster(workers=2)
-    try:
-        cluster.start()
+    with cluster.running():
         yield cluster
-    finally:
-        cluster.close()
 
 
 @pytest.fixture
 def cluster(shared_cluster: Cluster) -> Iterator[Cluster]:
     """The shared cluster, as good as new; this process's settings are its own meanwhile."""
-    with shared_cluster.settings_here():
-        shared_cluster.reset()
+    with shared_cluster.fresh():
         yield shared_cluster
 
 

@@ -30,17 +30,13 @@ GONE_S = 5.0
 def cluster_of_module() -> Iterator[Cluster]:
     """Two workers with the intervals of production, which decide how soon a cancel is heard."""
     made = Cluster(workers=2, patient=True, **SOFT)
-    try:
-        made.start()
+    with made.running():
         yield made
-    finally:
-        made.close()
 
 
 @pytest.fixture
 def deployed(cluster_of_module: Cluster) -> Iterator[Cluster]:
-    with cluster_of_module.settings_here():
-        cluster_of_module.reset()
+    with cluster_of_module.fresh():
         yield cluster_of_module
 
 

@@ -41,17 +41,13 @@ ALL_IN_LONG_STEPS = """
 @pytest.fixture(scope="module")
 def a_cluster_with_web() -> Iterator[Cluster]:
     cluster = Cluster(web=True, ECG_CHAOS_SOFT_SHUTDOWN_S=str(SOFT_SHUTDOWN_S), **SOON)
-    try:
-        cluster.start()
+    with cluster.running():
         yield cluster
-    finally:
-        cluster.close()
 
 
 @pytest.fixture
 def cluster(a_cluster_with_web: Cluster) -> Iterator[Cluster]:
-    with a_cluster_with_web.settings_here():
-        a_cluster_with_web.reset()
+    with a_cluster_with_web.fresh():
         yield a_cluster_with_web
 
 

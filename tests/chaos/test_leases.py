@@ -81,12 +81,6 @@ def times_given_up(workers: list[Member]) -> int:
     return sum(worker.log.read_text().count("given up") for worker in workers)
 
 
-def late_ends(cluster: Cluster, began: int, zombies: set[str]) -> set[int]:
-    """Steps that were finished by a zombie whom nobody waited for any more."""
-    entries = cluster.entries()[began:]
-    return {e.step_id for e in entries if e.what == "end" and e.fence == 1 and e.member in zombies}
-
-
 def wait_until(true: Callable[[], bool], what: str, timeout_s: float = 30.0) -> None:
     until_s = time.monotonic() + timeout_s
     while not true():

@@ -38,18 +38,14 @@ def cluster_of_module() -> Iterator[Cluster]:
     """Two workers, a dispatcher and a web tier, all behind a link to Redis that can be made to lie."""
     steps = Cluster.default_fake({"sleep_s": 0.05})
     made = Cluster(workers=2, web=True, proxied=True, patient=FULL, **steps, **IMPATIENT_LINK)
-    try:
-        made.start()
+    with made.running():
         yield made
-    finally:
-        made.close()
 
 
 @pytest.fixture
 def served(cluster_of_module: Cluster) -> Iterator[Cluster]:
     """The cluster of this module, as good as new."""
-    with cluster_of_module.settings_here():
-        cluster_of_module.reset()
+    with cluster_of_module.fresh():
         yield cluster_of_module
 
 
