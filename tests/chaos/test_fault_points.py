@@ -25,16 +25,15 @@ SOON = {"ECG_LEASE_S": "1.2", "ECG_RENEW_S": "0.3", "ECG_RECONCILE_S": "0.2", "E
 FAKES: dict[str, dict[str, Any]] = {
     "fail": {"by_step": {"prosody": {"do": "ServiceUnavailable", "first": 1}}},
     "keep_part": {"parts": 2},
-    "release": {"by_step": {"transcribe": {"sleep_s": 6 * SOFT_SHUTDOWN_S, "first": 3}}},
 }
 #: Points that are reached only when something was lost.
 OF_LOSSES = ("lose.before_commit", "lose.after_commit", "reconcile")
-#: As many workers as can be are in the middle of a long step.
+#: A job that holds its worker for longer than a soft shutdown waits, at every attempt.
+LONG: dict[str, Any] = {"by_step": {"ingest": {"sleep_s": 6 * SOFT_SHUTDOWN_S}}}
+#: Each worker is in the middle of a long step, or as many as there are such steps left.
 ALL_IN_LONG_STEPS = """
-    SELECT running > 0 AND running >= least(:workers, open) FROM (
-        SELECT count(*) FILTER (WHERE status = 'running') AS running,
-               count(*) FILTER (WHERE status <> 'done') AS open
-        FROM steps WHERE name = 'transcribe') AS counted
+    SELECT count(*) FILTER (WHERE status = 'running') >= least(:workers, count(*) FILTER (WHERE status <> 'done'))
+    FROM steps WHERE name = 'ingest' AND job_id::text = ANY(:jobs)
 """
 
 
@@ -100,11 +99,13 @@ def started(person: Client, path: str, timeout_s: float = 60.0) -> str:
 def shut_down_until_all_is_released(cluster: Cluster, timeout_s: float = 240.0) -> None:
     """SIGTERM to workers in the middle of long steps, as long as a death at handing back is to come."""
     until_s = time.monotonic() + timeout_s
+    jobs: list[str] = []
     while any(point.startswith("release") for point in faults.armed(cluster.faults)):
         assert time.monotonic() < until_s, cluster.state()
         for worker in cluster.workers:
             worker.wait_ready()
-        cluster.wait_for(ALL_IN_LONG_STEPS, 60, workers=len(cluster.workers))
+        jobs += cluster.submit(len(cluster.workers), fake=LONG)
+        cluster.wait_for(ALL_IN_LONG_STEPS, 60, workers=len(cluster.workers), jobs=jobs)
         starts = [worker.starts for worker in cluster.workers]
         for worker in cluster.workers:
             worker.terminate()
