@@ -8,7 +8,9 @@ from celery.signals import setup_logging
 from ecg.config import settings
 from ecg.jobs.graphs import Queue
 from ecg.logs import set_up_logs
+from ecg.tasks import broker
 
+broker.install()
 app = Celery("ecg")
 app.config_from_object("celeryconfig")
 # A worker loads the tasks of its own queue: the upkeep worker needs no speech models.

@@ -32,7 +32,8 @@ OF_LOSSES = ("lose.before_commit", "lose.after_commit", "reconcile")
 LONG: dict[str, Any] = {"by_step": {"ingest": {"sleep_s": 6 * SOFT_SHUTDOWN_S}}}
 #: Each worker is in the middle of a long step, or as many as there are such steps left.
 ALL_IN_LONG_STEPS = """
-    SELECT count(*) FILTER (WHERE status = 'running') >= least(:workers, count(*) FILTER (WHERE status <> 'done'))
+    SELECT count(*) FILTER (WHERE status = 'running')
+           >= least(:workers, count(*) FILTER (WHERE status <> 'done'))
     FROM steps WHERE name = 'ingest' AND job_id::text = ANY(:jobs)
 """
 
