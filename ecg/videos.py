@@ -80,27 +80,33 @@ def jobs_of(session: Session, videos: Sequence[Video]) -> dict[str, list[Job]]:
 
 def analyze(
     session: Session, user_id: str, video_id: str, *, language: str | None, engine: str | None,
-    speakers: int | None,
+    speakers: int | None, captions_key: str | None = None,
 ) -> str:  # fmt: skip
-    """Ask for an analysis of a video that has arrived; the job's id."""
+    """Ask for an analysis of a video that has arrived; the job's id.
+
+    ``captions_key``: where the store has a caption file whose words are to be taken.
+    """
     video = owned(session, user_id, video_id, held=True)
     if video.status != VideoStatus.READY:
         raise Conflict("The upload is not complete; complete it before asking for an analysis.")
-    params = {"language": language, "engine": engine, "speakers": speakers}
+    params = {"language": language, "engine": engine, "speakers": speakers,
+              "captions_key": captions_key}  # fmt: skip
     return lifecycle.create(session, user_id=user_id, video_id=video_id, kind=JobKind.ANALYSIS, params=params)
 
 
 def render(
     session: Session, user_id: str, video_id: str, *, analysis_id: str, scenario_key: str | None,
     style: str, strength: float, options: Mapping[str, Any], limits: quotas.Limits,
+    own_style: Mapping[str, Any] | None = None,
 ) -> str:  # fmt: skip
     """Ask for the captions of an analysis to be drawn into the picture; the job's id.
 
+    ``own_style``: what the style is, unless it is one of those that come with ECG.
     Raises `QuotaExceeded` beyond the limits.
     """
     owned(session, user_id, video_id, held=True)
     params = {"analysis_job_id": analysis_id, "scenario_key": scenario_key, "style": style,
-              "strength": strength, "options": dict(options)}  # fmt: skip
+              "own_style": own_style, "strength": strength, "options": dict(options)}  # fmt: skip
     job_id = lifecycle.create(session, user_id=user_id, video_id=video_id, kind=JobKind.RENDER, params=params)
     quotas.charge(session, user_id=user_id, job_id=job_id, limits=limits)
     return job_id

@@ -124,3 +124,34 @@ def test_a_shouted_word_is_larger_than_its_neighbours(stack, tmp_path: Path):
     loudest = max(range(len(heard)), key=lambda n: heard[n]["acoustic_features"]["volume_db"])
     assert words[loudest]["size"] > 1.2
     assert sum(word["size"] > 1.2 for word in words) <= len(words) / 3
+
+
+CAPTIONS = """\
+WEBVTT
+
+00:00.200 --> 00:01.400
+<v Ann>We walked <c>along</c>
+
+00:01.400 --> 00:02.600
+<v Ben>the Wonderful river!
+
+09:00.000 --> 09:01.000
+<v Ann>Thanks for watching
+"""
+
+
+def test_words_of_a_caption_file_are_shown_as_written_and_sized_as_spoken(stack, tmp_path: Path):
+    clip = two_voices(tmp_path / "talk.mp4")
+    person = Client(stack.url)
+    video = person.upload(clip)
+    job = person.done(person.analyze(video, captions=CAPTIONS))
+    result = person.get(f"/api/videos/{video}/result").json()
+    assert [segment["text"] for segment in result["segments"]] == ["We walked along", "the Wonderful river!"]
+    assert [segment["speaker"]["speaker_id"] for segment in result["segments"]] == ["Ann", "Ben"]
+    assert result["metadata"]["engine"] == "sidecar"
+    assert any("after the end" in warning for warning in result["warnings"])
+    assert result["warnings"] == job["warnings"]
+    words = [word for segment in result["segments"] for word in segment["words"]]
+    assert all(word["acoustic_features"]["volume_db"] is not None for word in words)
+    scenario = scenario_of(person, video, clip)
+    assert len({scenario["speakers"][name]["color"] for name in ("Ann", "Ben")}) == 2

@@ -42,7 +42,8 @@ def test_a_wheel_carries_every_file_of_the_tree(installed: Path, package: str):
 
 
 def test_a_wheel_carries_player_styles_migrations_page_and_queues(installed: Path):
-    for name in ("ecg/captions/player/player.js", "ecg/captions/player/package-lock.json",
+    for name in ("ecg/captions/player/player.js", "ecg/captions/player/effects/pop.js",
+                 "ecg/captions/player/package-lock.json", "ecg/captions/profiles/ecg.json",
                  "ecg/captions/styles/intention.json", "ecg/migrations/versions/0001_create_records.py",
                  "ecg/web/static", "celeryconfig.py", "workers/web.py"):  # fmt: skip
         assert (installed / name).exists(), name

@@ -17,6 +17,9 @@ from typing import Any, Protocol, TypeVar
 from ecg.errors import InvalidScenario
 
 T = TypeVar("T")
+_LONGEST_SHOWN = 60
+# What XML cannot hold, nor some of it a database: no caption file could be written.
+NO_CHARACTERS = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]"
 
 
 class Kind(Protocol):
@@ -29,7 +32,8 @@ class Kind(Protocol):
 
 @dataclass(frozen=True)
 class Number:
-    """A finite number from ``low`` to ``high``, both included; ``whole`` allows integers only."""
+    """A finite number from ``low`` to ``high``, both included; ``whole`` allows integers only. No integer
+    of 64 bits or more is one: browsers and databases have none."""
 
     low: float | None = None
     high: float | None = None
@@ -37,12 +41,12 @@ class Number:
 
     def read(self, value: Any, path: str) -> float:
         allowed = int if self.whole else (int, float)
-        if isinstance(value, bool) or not isinstance(value, allowed) or not math.isfinite(value):
-            raise wrong(path, f"must be {'an integer' if self.whole else 'a number'}, not {value!r}")
+        if isinstance(value, bool) or not isinstance(value, allowed) or not _finite(value):
+            raise wrong(path, f"must be {'an integer' if self.whole else 'a number'}, not {shown(value)}")
         if self.low is not None and value < self.low:
-            raise wrong(path, f"must be at least {self.low}, not {value}")
+            raise wrong(path, f"must be at least {self.low}, not {shown(value)}")
         if self.high is not None and value > self.high:
-            raise wrong(path, f"must be at most {self.high}, not {value}")
+            raise wrong(path, f"must be at most {self.high}, not {shown(value)}")
         return value
 
     def write(self, value: float) -> float:
@@ -61,7 +65,7 @@ class Flag:
 
     def read(self, value: Any, path: str) -> bool:
         if not isinstance(value, bool):
-            raise wrong(path, f"must be true or false, not {value!r}")
+            raise wrong(path, f"must be true or false, not {shown(value)}")
         return value
 
     def write(self, value: bool) -> bool:
@@ -73,17 +77,22 @@ class Flag:
 
 @dataclass(frozen=True)
 class Text:
-    """A string that matches ``pattern`` as a whole; ``expected`` says in words what that is."""
+    """A string that matches ``pattern`` as a whole; ``expected`` says in words what that is. ``longest``: how
+    many characters it may have at most."""
 
     pattern: str = r"[\s\S]*\S[\s\S]*"
     expected: str = "text that is not blank"
     nullable: bool = False
+    longest: int | None = None
 
     def read(self, value: Any, path: str) -> str | None:
         if value is None and self.nullable:
             return None
         if not isinstance(value, str) or not re.fullmatch(self.pattern, value):
-            raise wrong(path, f"must be {self.expected}, not {value!r}")
+            raise wrong(path, f"must be {self.expected}, not {shown(value)}")
+        if self.longest is not None and len(value) > self.longest:
+            raise wrong(path, f"must have at most {self.longest} characters, not {len(value)}")
+        _require_characters(value, path)
         return value
 
     def write(self, value: str | None) -> str | None:
@@ -94,7 +103,7 @@ class Text:
             "type": ["string", "null"] if self.nullable else "string",
             "pattern": f"^(?:{self.pattern})$",
             "description": self.expected,
-        }
+        } | ({} if self.longest is None else {"maxLength": self.longest})
 
 
 COLOR = Text(r"#[0-9a-f]{6}", "a colour such as #ffd400, in lower case")
@@ -106,19 +115,23 @@ class Items:
 
     kind: Kind
     least: int = 0
+    most: int | None = None
 
     def read(self, value: Any, path: str) -> tuple[Any, ...]:
         if not isinstance(value, list | tuple):
-            raise wrong(path, f"must be a list, not {value!r}")
+            raise wrong(path, f"must be a list, not {shown(value)}")
         if len(value) < self.least:
             raise wrong(path, f"must have at least {self.least} item(s)")
+        if self.most is not None and len(value) > self.most:
+            raise wrong(path, f"must have at most {self.most} items, not {len(value)}")
         return tuple(self.kind.read(item, f"{path}[{index}]") for index, item in enumerate(value))
 
     def write(self, value: tuple[Any, ...]) -> list[Any]:
         return [self.kind.write(item) for item in value]
 
     def schema(self) -> dict[str, Any]:
-        return {"type": "array", "items": self.kind.schema(), "minItems": self.least}
+        limits = {"minItems": self.least} | ({} if self.most is None else {"maxItems": self.most})
+        return {"type": "array", "items": self.kind.schema()} | limits
 
 
 @dataclass(frozen=True)
@@ -129,7 +142,9 @@ class Table:
 
     def read(self, value: Any, path: str) -> dict[str, Any]:
         _require_object(value, path)
-        return {str(key): self.kind.read(item, f"{path}.{key}") for key, item in value.items()}
+        for key in value:
+            _require_characters(str(key), _join(path, key))
+        return {str(key): self.kind.read(item, _join(path, key)) for key, item in value.items()}
 
     def write(self, value: Mapping[str, Any]) -> dict[str, Any]:
         return {key: self.kind.write(item) for key, item in value.items()}
@@ -201,10 +216,38 @@ def wrong(path: str, message: str) -> InvalidScenario:
     return InvalidScenario(f"{path or 'document'}: {message}", path=path)
 
 
+def _finite(value: float) -> bool:
+    return abs(value) < 2**63 if isinstance(value, int) else math.isfinite(value)
+
+
+def shown(value: Any) -> str:
+    """``value`` for a message: short, and made without going through all of it."""
+    if isinstance(value, Mapping):
+        return "an object"
+    if isinstance(value, list | tuple):
+        return "a list"
+    if isinstance(value, int) and not _finite(value):
+        return f"an integer of {value.bit_length()} bits"
+    if isinstance(value, str) and len(value) > _LONGEST_SHOWN:
+        return f"{value[:_LONGEST_SHOWN]!r}…"
+    return repr(value)
+
+
 def _require_object(value: Any, path: str) -> None:
     if not isinstance(value, Mapping):
-        raise wrong(path, f"must be an object, not {value!r}")
+        raise wrong(path, f"must be an object, not {shown(value)}")
 
 
-def _join(path: str, name: str) -> str:
-    return f"{path}.{name}" if path else str(name)
+def _require_characters(text: str, path: str) -> None:
+    # A lone surrogate passes through JSON, and then no file can be written.
+    if re.search(r"[\ud800-\udfff]", text):
+        raise wrong(path, f"must be whole characters, without lone surrogates, not {shown(text)}")
+    if found := re.search(NO_CHARACTERS, text):
+        raise wrong(path, f"must be text without control characters, which has {found[0]!r}")
+
+
+def _join(path: str, name: Any) -> str:
+    key = str(name)
+    if len(key) > _LONGEST_SHOWN or not re.fullmatch(r"[\w-]+", key):  # it may be anything
+        key = shown(key)
+    return f"{path}.{key}" if path else key

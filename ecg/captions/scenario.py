@@ -13,32 +13,43 @@ also checks what a schema cannot say, and points at the value that is wrong.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ecg.captions import fields
-from ecg.captions.fields import COLOR, Flag, Items, Number, Record, Table, Text, holds, wrong
+from ecg.captions.fields import COLOR, Flag, Items, Number, Record, Table, Text, holds, shown, wrong
 from ecg.captions.style import Style
 
 VERSION = 1
 
-_TIME = Number(0)
+# Four months: where numbers still tell times apart by less than a millionth of a frame.
+_TIME = Number(0, 10_000_000)
 _PIXELS = Number(16, 16384, whole=True)
+LONGEST_WORD = 1000
+_MOST_WORDS = 1000
+# Nobody writes letters with more; what is piled higher stands far outside of its line.
+MOST_MARKS = 8
+
+_LINE = Items(Number(0, whole=True), least=1)
 
 
 @dataclass(frozen=True)
 class CueWord:
     """One word on screen. ``size`` is a multiple of the style's normal size; ``weight`` and ``width`` are
-    the font's axes. ``glued``: no space between the word before and this one."""
+    the font's axes. ``glued``: no space between the word before and this one. ``raised`` (how far above its
+    line it stands) and ``spacing`` (added after each letter) are em of the normal size."""
 
-    text: str = holds(Text())
+    text: str = holds(Text(longest=LONGEST_WORD))
     start_s: float = holds(_TIME)
     end_s: float = holds(_TIME)
     size: float = holds(Number(0.2, 5), 1.0)
     weight: float = holds(Number(1, 1000), 400)
     width: float = holds(Number(25, 200), 100)
     glued: bool = holds(Flag(), False)
+    raised: float = holds(Number(-1, 1), 0.0)
+    spacing: float = holds(Number(-1, 1), 0.0)
 
 
 @dataclass(frozen=True)
@@ -54,8 +65,8 @@ class Cue:
     end_s: float = holds(_TIME)
     speaker: str = holds(Text())
     lane: int = holds(Number(0, 15, whole=True))
-    lines: tuple[tuple[int, ...], ...] = holds(Items(Items(Number(0, whole=True), least=1), least=1))
-    words: tuple[CueWord, ...] = holds(Items(Record(CueWord), least=1))
+    lines: tuple[tuple[int, ...], ...] = holds(Items(_LINE, least=1, most=_MOST_WORDS))
+    words: tuple[CueWord, ...] = holds(Items(Record(CueWord), least=1, most=_MOST_WORDS))
 
 
 @dataclass(frozen=True)
@@ -106,7 +117,7 @@ def _check_cue(scenario: Scenario, cue: Cue, path: str) -> None:
     if cue.end_s <= cue.start_s:
         raise wrong(f"{path}.end_s", f"must be after start_s ({cue.start_s}), not {cue.end_s}")
     if cue.speaker not in scenario.speakers:
-        raise wrong(f"{path}.speaker", f"{cue.speaker!r} is not among speakers")
+        raise wrong(f"{path}.speaker", f"{shown(cue.speaker)} is not among speakers")
     if [index for line in cue.lines for index in line] != list(range(len(cue.words))):
         raise wrong(f"{path}.lines", f"must name every word 0..{len(cue.words) - 1} once, in order")
     for index, word in enumerate(cue.words):
@@ -120,13 +131,24 @@ def _check_word(cue: Cue, word: CueWord, path: str) -> None:
         raise wrong(f"{path}.start_s", f"is before the cue is on screen ({cue.start_s})")
     if word.end_s > cue.end_s:
         raise wrong(f"{path}.end_s", f"is after the cue has gone ({cue.end_s})")
+    if not word.text.isascii() and (marks := piled_marks(word.text)) > MOST_MARKS:
+        raise wrong(f"{path}.text", f"must have at most {MOST_MARKS} accents on a letter, not {marks}")
+
+
+def piled_marks(text: str) -> int:
+    """The most accents that one letter has; what is invisible between them keeps none apart."""
+    most = marks = 0
+    for kind in map(unicodedata.category, text):
+        marks = marks + 1 if kind[0] == "M" else marks if kind == "Cf" else 0
+        most = max(most, marks)
+    return most
 
 
 def _check_ids(cues: tuple[Cue, ...]) -> None:
     seen: dict[str, int] = {}
     for index, cue in enumerate(cues):
         if cue.id in seen:
-            raise wrong(f"cues[{index}].id", f"{cue.id!r} is the id of cues[{seen[cue.id]}] already")
+            raise wrong(f"cues[{index}].id", f"{shown(cue.id)} is the id of cues[{seen[cue.id]}] already")
         seen[cue.id] = index
 
 

@@ -11,12 +11,15 @@ from typing import Any
 import click
 from rich.console import Console
 
+from ecg.captions import Style
 from ecg.cli.account import exempt, local_account, signed_in
 from ecg.cli.bars import Bars, Stage
 from ecg.cli.client import Account, Api, Refused
 from ecg.cli.here import a_stack
+from ecg.cli.sheet import contact_sheet
 from ecg.config import settings
 from ecg.errors import BadRequest, Cancelled, EcgError
+from ecg.transcript import Transcript
 
 _INTERRUPTED = 130
 Params = dict[str, Any]
@@ -25,12 +28,16 @@ Params = dict[str, Any]
 @click.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path),
-              help="The video to write. Default: FILE with `.captioned.mp4`.")  # fmt: skip
+              help="The file to write. Default: FILE with `.captioned.mp4`, or `.styles.png`.")  # fmt: skip
+@click.option("--sheet", is_flag=True,
+              help="Show a few moments in every style, in one picture; no video is made.")  # fmt: skip
 @click.option("--language", help="Language spoken, such as `en`. Default: found by the engine.")
 @click.option("--engine", help="Speech engine. Default: the best one on the server.")
 @click.option("--speakers", type=click.IntRange(1, 20), help="How many people speak. Default: found out.")
+@click.option("--captions", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+              help="A SubRip or WebVTT file whose words are to be taken, instead of listening.")  # fmt: skip
 @click.option("--style", help="Caption style. Default: `intention`.")
-@click.option("--strength", type=click.FloatRange(0, 2), help="How strongly the voice shows. Default: 1.")
+@click.option("--strength", type=click.FloatRange(0, 1), help="How strongly the voice shows. Default: 1.")
 @click.option("--quality", type=click.IntRange(10, 100), help="Picture quality. Default: 80.")
 @click.option("--url", help="An ECG server. Default: the one of this machine, started if none runs.")
 @click.option("--serve", is_flag=True, help="Then leave ECG running and say how to sign in; Ctrl-C ends it.")
@@ -42,9 +49,10 @@ def caption(
     password: str | None, serve: bool, **options: Any,
 ) -> None:  # fmt: skip
     """Burn expressive captions into FILE."""
-    output = output or file.with_suffix(".captioned.mp4")
+    options["captions"] = _text_of(options["captions"])
+    output = output or file.with_suffix(".styles.png" if options["sheet"] else ".captioned.mp4")
     if not output.absolute().parent.is_dir():
-        raise BadRequest(f"There is no folder {output.absolute().parent} to write the video into.")
+        raise BadRequest(f"There is no folder {output.absolute().parent} to write {output.name} into.")
     console = Console(highlight=False, soft_wrap=True)
     try:
         with _interruptible(), _server(url, email, password, console.print) as api:
@@ -54,6 +62,13 @@ def caption(
     except KeyboardInterrupt:
         console.print("Stopped.")
         ctx.exit(_INTERRUPTED)
+
+
+def _text_of(captions: Path | None) -> str | None:
+    try:
+        return captions.read_text("utf-8-sig") if captions else None
+    except UnicodeDecodeError:
+        raise BadRequest(f"{captions} is not in UTF-8; save it with that encoding.") from None
 
 
 @contextmanager
@@ -107,7 +122,10 @@ class Captioning:
         with Bars(self._console) as bars:
             video = self._upload(file, bars.stage("Upload"))
             analysis = self._work(bars.stage("Analysis"), f"/api/videos/{video}/analyze", "job_id",
-                                  _given(options, "language", "engine", "speakers"))  # fmt: skip
+                                  _given(options, "language", "engine", "speakers", "captions"))  # fmt: skip
+            if options["sheet"]:
+                self._sheet(file, video, output, bars.stage("Styles"))
+                return
             render = self._work(bars.stage("Render"), "/api/render/create", "jobId",
                                 {"videoId": video, **_given(options, "style", "strength"),
                                  "options": _given(options, "quality")})  # fmt: skip
@@ -147,6 +165,15 @@ class Captioning:
     def _download(self, url: str, output: Path, stage: Stage) -> None:
         for done, total in self._api.download(url, output):
             stage.show(100 * done / max(1, total))
+
+    def _sheet(self, file: Path, video: str, output: Path, stage: Stage) -> None:
+        result = self._api.ask("GET", f"/api/videos/{video}/result")
+        styles = [self._api.ask("GET", f"/api/styles/{style['name']}")
+                  for style in self._api.ask("GET", "/api/styles")]  # fmt: skip
+        picture = contact_sheet(file, Transcript.from_json(result), list(map(Style.from_json, styles)),
+                                lambda share: stage.show(100 * share))  # fmt: skip
+        picture.save(output)
+        print(output.absolute())
 
     def _report(self, analysis: dict[str, Any], render: dict[str, Any], output: Path) -> None:
         heard, drawn = _results(analysis, "transcribe"), _results(render, "chunk")

@@ -57,10 +57,10 @@ class Api:
         self._call("POST", "/api/auth/signup", json={
             "email": self.account.email, "password": self.account.password})  # fmt: skip
 
-    def ask(
-        self, method: str, path: str, *, headers: Mapping[str, str] | None = None, **body: Any
-    ) -> dict[str, Any]:
-        """One request; an access token that has run out is renewed by signing in again."""
+    def ask(self, method: str, path: str, *, headers: Mapping[str, str] | None = None, **body: Any) -> Any:
+        """One request; what the JSON of its answer holds. An access token that has run out is renewed by
+        signing in again.
+        """
         json = body if method == "POST" else None
         try:
             return self._call(method, path, json, headers)

@@ -29,7 +29,8 @@ ENGINES: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Recognized:
-    """What an engine heard: segments in order of time, without speakers or features.
+    """What an engine heard: segments in order of time, without features; a speaker is known only where
+    the words come from a caption file that names one.
 
     ``language`` is the one the words are in. ``metadata`` has at least ``engine`` and ``model``.
     """

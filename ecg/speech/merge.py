@@ -41,14 +41,16 @@ def merge(
         language=recognized.language,
         duration_s=duration_s,
         metadata={**recognized.metadata, **metadata, "words_retimed": moved},
-        warnings=(*recognized.warnings, *_warnings(turns, measured)),
+        warnings=(*recognized.warnings, *_warnings(turns, segments)),
     )
 
 
 def _warnings(turns: tuple[Turn, ...] | None, segments: Sequence[Segment]) -> Iterable[str]:
+    if all(segment.speaker for segment in segments):
+        return
     if turns is None:
         yield f"The speakers could not be told apart; every word is under {UNKNOWN_SPEAKER}."
-    elif not turns and segments:
+    elif not turns:
         yield f"No speaker's turns were found; every word is under {UNKNOWN_SPEAKER}."
 
 
@@ -78,7 +80,9 @@ def _in_order(words: Sequence[Word], duration_s: float) -> list[Word]:
 
 
 def _by_speaker(segment: Segment, turns: Sequence[Turn]) -> list[Segment]:
-    """The segment in parts of one speaker each."""
+    """The segment in parts of one speaker each; one whose speaker was given is left whole."""
+    if segment.speaker is not None:
+        return [segment]
     parts: list[list[Labelled]] = []
     for labelled in label_words(segment.words, turns):
         if not parts or parts[-1][-1].speaker != labelled.speaker:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ecg.captions import sidecars
 from ecg.errors import InvalidMedia
 from ecg.media.audio import extract_audio
 from ecg.media.probe import Limits, MediaInfo, probe
@@ -41,6 +42,21 @@ def transcribe(
             "No speech was found in this file. Check that the voice can be heard, and that the language is "
             f"one that the engine {engine.name} knows.", engine=engine.name,
         )  # fmt: skip
+    _write(out, recognized.to_json())
+    return recognized
+
+
+def take_over(captions: Path, out: Path, language: str | None, duration_s: float) -> Recognized:
+    """The words of a caption file, instead of what an engine hears; those after the end are left out."""
+    read = sidecars.read(captions.read_bytes(), language or "", duration_s)
+    inside = tuple(segment for segment in read.segments if segment.start_s < duration_s)
+    if not inside:
+        raise InvalidMedia("Every caption of the file comes after the end of the video; is it another's?")
+    warnings = read.warnings
+    if late := len(read.segments) - len(inside):
+        warnings += (f"{late} captions come after the end of the video and were left out.",)
+    metadata = {**read.metadata, "model": read.metadata["format"]}
+    recognized = Recognized(inside, read.language, warnings, metadata)
     _write(out, recognized.to_json())
     return recognized
 

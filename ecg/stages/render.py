@@ -13,7 +13,7 @@ from typing import Any
 from ecg.browser.capture import CaptureBrowser
 from ecg.captions.composer import compose
 from ecg.captions.scenario import Scenario
-from ecg.captions.style import load_style
+from ecg.captions.style import Style, load_style
 from ecg.errors import RenderProofFailed
 from ecg.media.encode import burn, frame_span, join
 from ecg.media.picture import OverlaySpec, even_size
@@ -58,12 +58,20 @@ def prepare(
     if given is not None:
         scenario = Scenario.from_json(json.loads(given.read_text()))
     else:
-        style = load_style(params["style"], params["strength"])
-        scenario = compose(Transcript.from_json(json.loads(transcript.read_text())), style, width, height)
+        scenario = compose(
+            Transcript.from_json(json.loads(transcript.read_text())), _style(params), width, height
+        )
     out.write_text(json.dumps(scenario.to_json(), ensure_ascii=False))
     fps = _fps(info, options)
     _, frames = frame_span(fps, 0.0, info.duration_s)
     return Plan(width, height, str(fps), options["quality"], frames, info.duration_s, info.to_json())
+
+
+def _style(params: Mapping[str, Any]) -> Style:
+    """A user's own style travels with the job: he may have changed it since."""
+    if own := params.get("own_style"):
+        return Style.from_json(own).with_strength(params["strength"])
+    return load_style(params["style"], params["strength"])
 
 
 def _size(info: MediaInfo, options: Mapping[str, Any], background: tuple[int, int]) -> tuple[int, int]:

@@ -21,7 +21,12 @@ def engine(name: str) -> SpeechEngine:
 @step("transcribe")
 def transcribe(work: Work) -> Outcome:
     """Words with times."""
-    out, chosen = work.out("recognized.json"), engine(work.params.get("engine") or settings().engine)
+    out, captions = work.out("recognized.json"), work.params.get("captions_key")
+    if captions:
+        heard = analysis.take_over(work.store.fetch(captions, work.scratch), out, work.params.get("language"),
+                                   work.results("ingest")[0]["duration_s"])  # fmt: skip
+        return Outcome({"recognized.json": out}, {**heard.metadata, "language": heard.language})
+    chosen = engine(work.params.get("engine") or settings().engine)
     heard = analysis.transcribe(work.input("ingest", "audio.wav"), out, chosen,
                                 work.params.get("language"), work, work.progress)  # fmt: skip
     return Outcome({"recognized.json": out},

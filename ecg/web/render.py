@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import tempfile
-from pathlib import Path
 
 from flask import Response
 from sqlalchemy.orm import Session
 
 from ecg import history, videos
-from ecg.captions import Scenario, load_style
+from ecg.captions import Scenario, style_names
 from ecg.db import transaction
 from ecg.models import Job, JobKind, Video
 from ecg.quotas import Limits
 from ecg.web import present
-from ecg.web.api import blueprint, settings, store
+from ecg.web.api import blueprint, settings
 from ecg.web.jobs import owned, stop
 from ecg.web.once import Start, accepted_once
 from ecg.web.replies import ErrorReply, RenderReply, RendersReply, RenderStartedReply
 from ecg.web.requests import JobPath, OnceHeader, PageQuery, RenderBody
+from ecg.web.styles import style_named
 from ecg.web.tokens import user_id
+from ecg.web.videos import keep_beside
 
 bp = blueprint("render", __name__, "Captioned videos", prefix="/api/render")
 
@@ -54,7 +53,8 @@ def past(query: PageQuery) -> RendersReply:
 
 
 def _creation(body: RenderBody) -> Start:
-    load_style(body.style, body.strength)  # an unknown style is refused now, not by a worker later
+    style = style_named(body.style)  # an unknown one is refused now, not by a worker later
+    own_style = None if style.name in style_names() else style.to_json()
     with transaction() as session:
         video = videos.owned(session, user_id(), body.video_id)
         analysis = videos.done_analysis(session, video)
@@ -64,8 +64,8 @@ def _creation(body: RenderBody) -> Start:
     def start(session: Session) -> RenderStartedReply:
         job_id = videos.render(
             session, user_id(), video.id, analysis_id=analysis.id, scenario_key=scenario_key,
-            style=body.style, strength=body.strength, options=body.options.model_dump(),
-            limits=Limits.of(settings()),
+            style=body.style, own_style=own_style, strength=body.strength,
+            options=body.options.model_dump(), limits=Limits.of(settings()),
         )  # fmt: skip
         created_at = session.get_one(Job, job_id).created_at
         return RenderStartedReply(
@@ -77,17 +77,8 @@ def _creation(body: RenderBody) -> Start:
 
 
 def _keep_scenario(video: Video, body: RenderBody) -> str | None:
-    """Check the scenario sent and put it beside the upload, from where deleting the video removes it.
-
-    Its key tells its content, so that one sent again takes no more room.
-    """
+    """Check the scenario sent, and keep it; its key."""
     if body.scenario is None:
         return None
     content = json.dumps(Scenario.from_json(body.scenario).to_json(), ensure_ascii=False).encode()
-    name = f"scenario-{hashlib.sha256(content).hexdigest()[:32]}.json"
-    key = f"{video.upload_key.rpartition('/')[0]}/{name}"
-    with tempfile.TemporaryDirectory() as folder:
-        written = Path(folder) / name
-        written.write_bytes(content)
-        store().put(key, written)
-    return key
+    return keep_beside(video, "scenario", ".json", content)

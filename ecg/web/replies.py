@@ -212,6 +212,11 @@ class ProcessesReply(Reply):
 class StyleReply(Reply):
     name: str
     title: str
+    saved: bool = Field(description="Your own; the others come with ECG.")
+
+
+class SavedStyleReply(StyleReply):
+    warnings: list[str] = Field(description="What is hard to read or to tell apart in its colours.")
 
 
 class DoneReply(Reply):

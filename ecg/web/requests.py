@@ -14,9 +14,12 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    RootModel,
     model_validator,
 )
 
+from ecg.captions import sidecars
+from ecg.captions.quality import DEFAULT_PROFILE
 from ecg.captions.style import DEFAULT_STYLE
 from ecg.models import JobKind, JobStatus
 
@@ -99,6 +102,10 @@ class AnalyzeBody(Body):
     language: Language | None = Field(None, description="BCP 47, such as `en`; null or `auto`: detect.")
     engine: Literal["auto", "whisperx", "faster-whisper", "offline"] | None = None
     speakers: int | None = Field(None, ge=1, le=20, description="How many speak; null: find out.")
+    captions: str | None = Field(
+        None, max_length=sidecars.MAX_BYTES,
+        description="The text of a SubRip or WebVTT file: its words are taken, and no engine listens.",
+    )
 
 
 class ProcessBody(Body):
@@ -195,6 +202,25 @@ class ScenarioQuery(Body):
     strength: Strength = 1.0
     width: Pixels | None = None
     height: Pixels | None = None
+
+
+class QualityQuery(ScenarioQuery):
+    """``fps``: frames a second of the video, in which a profile may count gaps."""
+
+    profile: Line = Field(DEFAULT_PROFILE, max_length=100)
+    fps: float | None = Field(None, gt=0, le=1000, allow_inf_nan=False)
+
+
+class CaptionsPath(VideoPath):
+    format: Line = Field(max_length=20, description="srt, vtt, ass, ttml, json or txt")
+
+
+class StylePath(Body):
+    name: Line = Field(max_length=100)
+
+
+class StyleBody(RootModel[dict[str, Any]]):
+    """A style, as `GET /api/styles/{name}` gives it; its `name` may be left out."""
 
 
 class StorePath(Body):

@@ -75,7 +75,7 @@ def _process(body: ProcessBody) -> Start:
     with transaction() as session:
         video = videos.by_upload_key(session, user_id(), body.file_key or _key_in(body.video_url or ""))
     uploads.finish(video.id)
-    return analysis(video.id, body.language, engine=None, speakers=None)
+    return analysis(video.id, body.language)
 
 
 def _key_in(video_url: str) -> str:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
+import tempfile
+from pathlib import Path
 from typing import Any
 
 from flask import Response, send_file
 from sqlalchemy.orm import Session
 
 from ecg import history, videos
-from ecg.captions import compose, load_style
+from ecg.captions import Scenario, compose, sidecars
+from ecg.captions.quality import load_profile, report
 from ecg.db import transaction
 from ecg.errors import NotFound
 from ecg.models import Video
@@ -18,12 +23,22 @@ from ecg.web import present
 from ecg.web.api import blueprint, settings, store
 from ecg.web.once import Start, accepted_once
 from ecg.web.replies import StartedReply, VideoReply, VideosReply
-from ecg.web.requests import AnalyzeBody, OnceHeader, PageQuery, ScenarioQuery, VideoPath
+from ecg.web.requests import (
+    AnalyzeBody,
+    CaptionsPath,
+    OnceHeader,
+    PageQuery,
+    QualityQuery,
+    ScenarioQuery,
+    VideoPath,
+)
+from ecg.web.styles import style_named
 from ecg.web.tokens import user_id
 
 bp = blueprint("videos", __name__, "Videos and their analyses", prefix="/api/videos")
 
 _OBJECT = {"content": {"application/json": {"schema": {"type": "object"}}}}
+_FILE = {"content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}}
 
 
 @bp.get("", responses={200: VideosReply})
@@ -55,7 +70,7 @@ def delete(path: VideoPath) -> tuple[str, int]:
 @bp.post("/<uuid:video_id>/analyze", responses={202: StartedReply})
 def analyze(header: OnceHeader, path: VideoPath, body: AnalyzeBody) -> Response:
     """Find out who speaks, when each word is spoken and how it is said."""
-    return accepted_once(header, lambda: analysis(path.video_id, body.language, body.engine, body.speakers))
+    return accepted_once(header, lambda: _analysis_of(path.video_id, body))
 
 
 @bp.get("/<uuid:video_id>/result", responses={200: {"description": "The analysis", **_OBJECT}})
@@ -73,12 +88,23 @@ def prosody(path: VideoPath) -> Response:
 @bp.get("/<uuid:video_id>/scenario", responses={200: {"description": "A scenario", **_OBJECT}})
 def scenario(path: VideoPath, query: ScenarioQuery) -> dict[str, Any]:
     """The captions of the newest finished analysis, composed in a style."""
-    row = owned(path.video_id)
-    style = load_style(query.style, query.strength)
-    with store().open(_key(row, "analysis.json")) as file:
-        transcript = Transcript.from_json(json.load(file))
-    width, height = _picture(row)
-    return compose(transcript, style, query.width or width, query.height or height).to_json()
+    return _composed(owned(path.video_id), query).to_json()
+
+
+@bp.get("/<uuid:video_id>/captions/<format>", responses={200: {"description": "A sidecar file", **_FILE}})
+def captions(path: CaptionsPath, query: ScenarioQuery) -> Response:
+    """The captions of the newest finished analysis as a file: srt, vtt, ass, ttml, json or txt."""
+    form, row = sidecars.format_named(path.format), owned(path.video_id)
+    content = sidecars.write(_composed(row, query), form.name).encode()
+    name = f"{row.filename.rpartition('.')[0] or row.filename}.{form.extension}"
+    return send_file(io.BytesIO(content), mimetype=form.media_type, as_attachment=True, download_name=name)
+
+
+@bp.get("/<uuid:video_id>/quality", responses={200: {"description": "A quality report", **_OBJECT}})
+def quality(path: VideoPath, query: QualityQuery) -> dict[str, Any]:
+    """How readable these captions are, against published limits."""
+    profile = load_profile(query.profile)
+    return report(_composed(owned(path.video_id), query), profile, query.fps).to_json()
 
 
 def owned(video_id: str) -> Video:
@@ -94,12 +120,40 @@ def one(row: Video) -> VideoReply:
     return present.videos([row], jobs)[0]
 
 
-def analysis(video_id: str, language: str | None, engine: str | None, speakers: int | None) -> Start:
+def keep_beside(row: Video, name: str, ending: str, content: bytes) -> str:
+    """Put a file beside the upload, from where deleting the video removes it; its key.
+
+    The key tells its content, so that one sent again takes no more room.
+    """
+    told = f"{name}-{hashlib.sha256(content).hexdigest()[:32]}{ending}"
+    key = f"{row.upload_key.rpartition('/')[0]}/{told}"
+    with tempfile.TemporaryDirectory() as folder:
+        written = Path(folder) / told
+        written.write_bytes(content)
+        store().put(key, written)
+    return key
+
+
+def _analysis_of(video_id: str, body: AnalyzeBody) -> Start:
+    captions_key, language = None, _chosen(body.language)
+    if body.captions is not None:
+        content = body.captions.encode()
+        sidecars.read(content, language or "")  # what is no caption file is refused now, not by a worker
+        captions_key = keep_beside(owned(video_id), "captions", ".txt", content)
+    return analysis(video_id, language, body.engine, body.speakers, captions_key)
+
+
+def analysis(
+    video_id: str, language: str | None, engine: str | None = None, speakers: int | None = None,
+    captions_key: str | None = None,
+) -> Start:  # fmt: skip
     """How to start an analysis; `auto` leaves the choice open."""
 
     def start(session: Session) -> StartedReply:
-        job_id = videos.analyze(session, user_id(), video_id, language=_chosen(language),
-                                engine=_chosen(engine), speakers=speakers)  # fmt: skip
+        job_id = videos.analyze(
+            session, user_id(), video_id, language=_chosen(language), engine=_chosen(engine),
+            speakers=speakers, captions_key=captions_key,
+        )  # fmt: skip
         return StartedReply(
             job_id=job_id, message="The analysis has been accepted.", status_url=present.status_url(job_id),
             events_url=present.events_url(job_id),
@@ -123,6 +177,14 @@ def _key(row: Video, name: str) -> str:
     if key is None:
         raise NotFound(f"The analysis left no {name}; ask for another analysis.", job_id=job.id)
     return key
+
+
+def _composed(row: Video, query: ScenarioQuery) -> Scenario:
+    style = style_named(query.style, query.strength)
+    with store().open(_key(row, "analysis.json")) as file:
+        transcript = Transcript.from_json(json.load(file))
+    width, height = _picture(row)
+    return compose(transcript, style, query.width or width, query.height or height)
 
 
 def _picture(row: Video) -> tuple[int, int]:

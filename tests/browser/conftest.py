@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Page, Playwright, Route
 
 from ecg.browser.capture import CaptureBrowser
+from ecg.browser.chromium import find_chromium
 from ecg.captions import PLAYER_DIR
 from ecg.captions.fonts import fonts_ready
 from ecg.config import settings
 from tests.conftest import require
 
+SITE = "http://player.test"
 SCRIPTED_PLAYER = Path(__file__).parent / "scripted_player"
 
 
@@ -45,3 +48,27 @@ def scripted() -> Iterator[CaptureBrowser]:
     """A browser whose player does as the scenario's language says; given up after 3 s of silence."""
     with make_browser("canvas", player_dir=SCRIPTED_PLAYER, stall_s=3.0) as browser:
         yield browser
+
+
+@pytest.fixture(scope="module")
+def page(playwright: Playwright) -> Iterator[Page]:
+    """An ordinary page with the player in it, in a Chromium without any of our settings for capture."""
+    browser = playwright.chromium.launch(
+        executable_path=find_chromium(settings().chromium),
+        chromium_sandbox=settings().chromium_sandbox,
+        args=["--font-render-hinting=none"],
+    )
+    page = browser.new_page()
+    page.route(f"{SITE}/**", serve_player)
+    yield page
+    browser.close()
+
+
+def serve_player(route: Route) -> None:
+    path = route.request.url.removeprefix(f"{SITE}/")
+    if path == "":
+        route.fulfill(content_type="text/html", body="<!doctype html><style>body { margin: 0 }</style>")
+    elif path.startswith("player/fonts/"):
+        route.fulfill(path=settings().fonts_dir / "node_modules" / path.removeprefix("player/fonts/"))
+    else:
+        route.fulfill(path=PLAYER_DIR / path.removeprefix("player/"))

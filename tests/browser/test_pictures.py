@@ -3,45 +3,15 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, Playwright, Route
+from playwright.sync_api import Page
 
 from ecg.browser.capture import CaptureBrowser, CaptureSession
-from ecg.browser.chromium import find_chromium
-from ecg.captions import PLAYER_DIR
-from ecg.config import settings
+from tests.browser.conftest import SITE
 from tests.browser.scenarios import FPS, KOREAN, difference, make_scenario, pictures, premultiplied
-
-SITE = "http://player.test"
-
-
-@pytest.fixture(scope="module")
-def page(playwright: Playwright) -> Iterator[Page]:
-    """An ordinary page with the player in it, in a Chromium without any of our settings for capture."""
-    browser = playwright.chromium.launch(
-        executable_path=find_chromium(settings().chromium),
-        chromium_sandbox=settings().chromium_sandbox,
-        args=["--font-render-hinting=none"],
-    )
-    page = browser.new_page()
-    page.route(f"{SITE}/**", serve_player)
-    yield page
-    browser.close()
-
-
-def serve_player(route: Route) -> None:
-    path = route.request.url.removeprefix(f"{SITE}/")
-    if path == "":
-        route.fulfill(content_type="text/html", body="<!doctype html><style>body { margin: 0 }</style>")
-    elif path.startswith("player/fonts/"):
-        route.fulfill(path=settings().fonts_dir / "node_modules" / path.removeprefix("player/fonts/"))
-    else:
-        route.fulfill(path=PLAYER_DIR / Path(path).name)
 
 
 def photographs(

@@ -7,7 +7,6 @@ import os
 import shutil
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -38,7 +37,7 @@ class _PlayerFiles(http.server.SimpleHTTPRequestHandler):
         path = path.partition("?")[0]
         if path.startswith("/player/fonts/"):
             return str(settings().fonts_dir / "node_modules" / path.removeprefix("/player/fonts/"))
-        return str(PLAYER_DIR / Path(path).name)
+        return str(PLAYER_DIR / path.removeprefix("/player/"))
 
     def log_message(self, format: str, *args: Any) -> None:
         pass

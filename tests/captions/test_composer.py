@@ -1,13 +1,21 @@
 """Which words stand together, when and where."""
 
+import json
+import math
 import random
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
 from ecg.captions import Scenario, compose, load_style
 from ecg.captions.scenario import Cue
-from ecg.transcript import Segment, Transcript, Word
+from ecg.errors import BadRequest
+from ecg.transcript import Baseline, Features, Segment, Speaker, Transcript, Word
 from tests.captions.builders import (
     SPEECH,
     make_scenario,
@@ -167,3 +175,199 @@ def test_media_without_words_gives_a_scenario_without_cues() -> None:
 def test_composing_twice_gives_the_same_scenario() -> None:
     transcript = make_transcript(*wild_segments(9))
     assert compose(transcript, load_style(), 1920, 1080) == compose(transcript, load_style(), 1920, 1080)
+
+
+TOKENS = {
+    "en": ["the", "people", "said,", "Mr.", "Holmes", "5", "million", "now.", "(or", "not)", "—", "why?"],
+    "ko": ["여러분", "조국을", "위해", "할", "수", "있는지", "3", "만", "명이", "물어보세요.", "AI"],
+    "ja": ["国", "が", "あなた", "の", "ため", "に", "、", "。", "「", "」", "AI", "42", "ーッ", "図書館"],
+    "zh": ["不要", "问", "你", "的", "国家", "，", "人工智能", "。", "了", "3", "个"],
+    "ar": ["ماذا", "يمكن", "لبلدكم", "،", "أن", "يفعل", "؟", "1961"],
+    "": ["word", "国", "여", "ا", "👩‍👩‍👧‍👦", "e\u0301\u0323", "x" * 50, "…", "$"],
+}
+
+
+def random_transcript(seed: int) -> Transcript:
+    """One to four people in turn or at once; each says one word at a time."""
+    noise = random.Random(seed)
+    language = noise.choice(list(TOKENS))
+    segments, clock = [], {name: noise.uniform(0, 3) for name in "ABCD"[: noise.randint(1, 4)]}
+    for number in range(noise.randint(1, 8)):
+        speaker = noise.choice(list(clock))
+        start_s = clock[speaker] if noise.random() < 0.3 else max(clock.values())
+        words = []
+        for index in range(noise.randint(1, 30)):
+            length_s = noise.choice([0, 0.02, 0.1, 0.3, 1.2])
+            text = noise.choice(TOKENS[language]) + noise.choice(["", f"{number}_{index}"])
+            words.append(Word(text, start_s, start_s + length_s, None, random_features(noise)))
+            start_s += length_s + noise.choice([0.001, 0.02, 0.1, 0.1, 0.9])
+        clock[speaker] = start_s
+        segments.append(make_segment(words, None if speaker == "A" else speaker))
+    return make_transcript(*segments, language=language, duration_s=max(clock.values()))
+
+
+def random_features(noise: random.Random) -> Features | None:
+    def maybe(value: float) -> float | None:
+        return value if noise.random() < 0.8 else None
+
+    return noise.choice([None, Features(
+        maybe(noise.gauss(-25, 8)), maybe(noise.uniform(60, 400)), 0.5, maybe(noise.uniform(200, 5000))
+    )])  # fmt: skip
+
+
+def check_composed(transcript: Transcript, scenario: Scenario) -> None:
+    said = [word for segment in transcript.segments for word in segment.words if word.text.strip()]
+    cued = [(word, cue) for cue in scenario.cues for word in cue.words]
+    assert Counter(word.text for word, _ in cued) == Counter(word.text for word in said)
+    when = Counter((word.text, round(word.start_s, 3)) for word in said)
+    assert Counter((word.text, word.start_s) for word, _ in cued) == when
+    for word, cue in cued:
+        assert cue.start_s <= word.start_s < word.end_s <= cue.end_s
+    assert all(1 <= len(cue.lines) <= 2 for cue in scenario.cues)
+    for lane in {cue.lane for cue in scenario.cues}:
+        for before, after in pairwise(cue for cue in scenario.cues if cue.lane == lane):
+            assert before.end_s <= after.start_s
+    assert Scenario.from_json(json.loads(json.dumps(scenario.to_json()))) == scenario
+
+
+@pytest.mark.parametrize("block", range(10))
+def test_a_thousand_random_transcripts_keep_every_word_on_screen_once_in_two_lines(block: int) -> None:
+    style = load_style()
+    for seed in range(block * 100, block * 100 + 100):
+        transcript = random_transcript(seed)
+        width, height = random.Random(seed).choice([(1920, 1080), (1080, 1920), (64, 36), (720, 720)])
+        try:
+            check_composed(transcript, compose(transcript, style, width, height))
+        except AssertionError as error:
+            raise AssertionError(f"transcript {seed}") from error
+
+
+def hostile_texts() -> Iterator[str]:
+    yield from ("", " ", "\t\n", "\u3000", "\x00", "\x1b[31m", "\u200b", "\ufeff", "\u00ad", "\U0010ffff")
+    yield from ("a" + "\u0301" * 100_000, "\u0301" * 1000, "x" * 10_000, "国" * 10_000, "." * 5000, "ß", "İ")
+    yield from ("\u202eabc", "\u2066abc", "a\u202e b\u202c", "\u202a" * 50, "שלום\u202e", "\u200f,")
+    yield from ("\ud800", "a\udfffb", "\ud83d", "</script><b>", "$(rm)", "%s%n", "\\", "\u2028", "\U000e0041")
+    yield from ("﷽", "\U0001f468\u200d\U0001f469", "゛゜", "々", "ー", "'", '"', "-", "(", "」", "—", "١٢٣")
+
+
+HOSTILE_TIMES: list[tuple[Any, Any]] = [
+    (math.nan, 1.0), (1.0, math.nan), (math.inf, math.inf), (-math.inf, 0.0), (1e308, 1e308), (0.0, 1e308),
+    (-5.0, -4.0), (-1.0, 1.0), (5.0, 1.0), (3.0, 3.0), (5e-324, 1e-323), (10**400, 1), (0, 10**30), (True, 2),
+    ("1", "2"), (None, 1.0), (1.0, None), ([], {}), (1j, 2), (1e7, 1e7), (9_999_999.9999, 9_999_999.9999),
+]  # fmt: skip
+HOSTILE_VALUES: list[Any] = [math.nan, math.inf, -math.inf, 1e308, -1e308, 5e-324, 0, -1, 10**400, "x", []]
+
+
+def spoken(words: Sequence[Word]) -> Transcript:
+    return Transcript((Segment(0.0, 60.0, tuple(words), "A"),), (), "en", 60.0)
+
+
+def hostile_transcripts() -> Iterator[Transcript]:
+    plain = make_words("we said this and then it was over", start_s=1)
+    for text in hostile_texts():
+        yield spoken([*plain, Word(text, 4.0, 4.2), Word(text, 4.2, 4.4)])
+    for start_s, end_s in HOSTILE_TIMES:
+        yield spoken([*plain, Word("then", start_s, end_s)])
+    for value in HOSTILE_VALUES:
+        features = Features(value, value, value, value)
+        yield make_transcript(make_segment([replace(plain[0], features=features), *plain[1:]]))
+        yield replace(make_transcript(), duration_s=value)
+        usual = Speaker("SPEAKER_00", 60, 20, Baseline(value, value), Baseline(value, value))
+        yield replace(make_transcript(*two_speakers()), speakers=(usual,))
+    yield from disordered_transcripts(plain)
+    yield from misnamed_transcripts(plain)
+
+
+def disordered_transcripts(plain: tuple[Word, ...]) -> Iterator[Transcript]:
+    yield make_transcript(make_segment(plain[::-1]))
+    yield make_transcript(make_segment(random.Random(1).sample(make_words("so " * 60), 60)))
+    yield make_transcript(make_segment([Word(f"w{n}", 0.0, 100.0) for n in range(40)]))
+    yield make_transcript(make_segment([Word(f"w{n}", 0.0, 100.0) for n in range(1000)]))
+    yield make_transcript(make_segment([Word(f"w{n}", 1.0, 1.0) for n in range(1000)]))
+    yield make_transcript(*(make_segment([Word("all", 0.0, 9.0)], f"S{n}") for n in range(40)))
+    yield make_transcript(*(make_segment([Word("turn", float(n), n + 0.5)], f"S{n}") for n in range(200)))
+    yield make_transcript(make_segment([Word(".", n / 100, n / 100) for n in range(5000)]))
+    yield make_transcript(make_segment([Word("(", n / 100, n / 100) for n in range(5000)]))
+    yield make_transcript(make_segment([Word("国", n / 100, n / 100) for n in range(5000)]), language="ja")
+    yield Transcript((Segment(0, 0, ()), Segment(0, 0, (), "B")), (), "en", 0.0)
+
+
+def misnamed_transcripts(plain: tuple[Word, ...]) -> Iterator[Transcript]:
+    for name in ("", " ", "\ud800", "x" * 10_000, "__proto__", "\u202e", 7, ["A"]):
+        yield make_transcript(make_segment(plain, name))  # type: ignore[arg-type]
+    for language in ("", "  ", "zz-ZZ", "\ud800", "JA", "zh-Hant-TW", "x" * 10_000, None, 5):
+        yield replace(make_transcript(make_segment(plain)), language=language)  # type: ignore[arg-type]
+    for text in (None, 5, b"bytes", ["a"]):
+        yield spoken([*plain, Word(text, 4.0, 4.2)])  # type: ignore[arg-type]
+
+
+def test_hostile_transcripts_are_composed_or_refused_with_a_typed_error() -> None:
+    style, composed, refused, longest = load_style(), 0, 0, 0
+    for number, transcript in enumerate(hostile_transcripts()):
+        try:
+            scenario = compose(transcript, style, 1920, 1080)
+        except BadRequest as error:
+            refused += 1
+            longest = max(longest, len(error.message))
+            continue
+        except Exception as error:
+            raise AssertionError(f"hostile transcript {number}") from error
+        composed += 1
+        document = json.dumps(scenario.to_json(), ensure_ascii=False, allow_nan=False).encode()
+        assert Scenario.from_json(json.loads(document)) == scenario
+    assert composed + refused >= 100
+    assert composed > refused > 20
+    assert longest < 300
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda word: replace(word, start_s=math.nan), "segments[1].words[2].start: must be a number of s"),
+        (lambda word: replace(word, end_s=1e9), "segments[1].words[2].end: must be a number of seconds, at"),
+        (lambda word: replace(word, text=None), "segments[1].words[2].word: must be text"),
+        (lambda word: replace(word, features=Features(volume_db="loud")),
+         "segments[1].words[2].acoustic_features.volume_db: must be a number or null"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_in_a_transcript_is_named_by_its_path(
+    change: Callable[[Word], Word], message: str
+) -> None:
+    first, second = make_words("one two three"), list(make_words("four five six", start_s=9))
+    second[2] = change(second[2])
+    transcript = Transcript((make_segment(first), make_segment(second)), (), "en", 20.0)
+    with pytest.raises(BadRequest, match=re.escape(message)) as caught:
+        compose(transcript, load_style(), 1920, 1080)
+    assert caught.value.details["path"] == message.partition(":")[0]
+
+
+@pytest.mark.parametrize(("width", "height"), [(0, 100), (100, -1), (1920.0, 1080), (100_000, 9), (True, 64)])
+def test_a_picture_of_impossible_size_is_refused(width: Any, height: Any) -> None:
+    with pytest.raises(BadRequest, match=r"^(width|height): must be a whole number from 16"):
+        compose(make_transcript(), load_style(), width, height)
+
+
+def test_more_captions_at_once_than_there_are_lanes_are_refused_with_the_time() -> None:
+    segments = [make_segment([Word("all", 3.5, 9.0)], f"S{number}") for number in range(17)]
+    assert {cue.lane for cue in make_scenario(*segments[:16]).cues} == set(range(16))
+    with pytest.raises(BadRequest, match=r"At 3\.5 s more than 16 captions"):
+        make_scenario(*segments)
+
+
+def test_what_would_turn_the_words_after_it_round_is_not_shown() -> None:
+    words = [Word("\u202eabc", 1.0, 1.2), Word("d\x00e\ud800f", 1.2, 1.4), Word("\u2067", 1.4, 1.5)]
+    shown = make_scenario(make_segment(words)).cues[0].words
+    assert [word.text for word in shown] == ["abc", "def"]
+
+
+def test_punctuation_between_chinese_words_has_no_space_about_it() -> None:
+    scenario = make_scenario(make_segment(make_words("他 说 ： 「 『 好 。 』 」 、")), language="zh")
+    assert all(word.glued for cue in scenario.cues for word in cue.words[1:])
+
+
+def test_a_speaker_who_was_named_keeps_the_name_and_one_who_was_only_told_apart_has_none() -> None:
+    told_apart = make_segment(make_words(start_s=20), "SPEAKER_01")
+    scenario = make_scenario(make_segment(make_words(), "Ann"), told_apart)
+    assert {speaker: shown.name for speaker, shown in scenario.speakers.items()} == {
+        "Ann": "Ann", "SPEAKER_01": None,
+    }  # fmt: skip

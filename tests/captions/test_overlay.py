@@ -8,6 +8,7 @@ import pytest
 
 from tests.captions.builders import make_scenario, make_segment, make_words, two_speakers
 from tests.captions.conftest import PlayerPage
+from tests.captions.test_player import LIT
 from tests.conftest import require
 
 _ATTACH = """async ({scenario, options}) => {
@@ -59,7 +60,7 @@ def test_captions_follow_the_size_of_the_video(preview: PlayerPage) -> None:
 def test_captions_show_the_time_the_video_was_moved_to(preview: PlayerPage) -> None:
     preview.page.evaluate("document.querySelector('video').currentTime = 2.9")
     preview.page.wait_for_function("document.querySelector('.ecg-cue')?.textContent.startsWith('asknot')")
-    assert preview.words["not"]["color"] == "rgb(255, 212, 0)"
+    assert preview.words["not"]["color"] == LIT
     assert preview.words["what"]["color"] == "rgba(255, 255, 255, 0.9)"
 
 
@@ -81,7 +82,7 @@ def test_readers_who_prefer_reduced_motion_see_no_pops(preview: PlayerPage) -> N
     preview.page.emulate_media(reduced_motion="reduce")
     preview.page.wait_for_timeout(300)
     preview.page.evaluate("document.querySelector('video').currentTime = 0.6")
-    preview.page.wait_for_function("document.querySelector('.ecg-word')?.style.color === 'rgb(255, 212, 0)'")
+    preview.page.wait_for_function(f"document.querySelector('.ecg-word')?.style.color === '{LIT}'")
     assert "scale(1.1" not in preview.page.locator(".ecg-captions").inner_html()
 
 
@@ -95,3 +96,23 @@ def test_captions_that_cannot_be_shown_say_so(preview: PlayerPage) -> None:
     message = preview.page.evaluate("s => captions.setScenario(s).catch((error) => error.message)", broken)
     assert "version 1, not 7" in message
     assert preview.page.locator(".ecg-captions").count() == 1
+
+
+def test_captions_laid_out_while_hidden_and_scaled_are_the_same_as_in_the_open(preview: PlayerPage) -> None:
+    video, layer = "document.querySelector('video')", "document.querySelector('video').nextElementSibling"
+    cue = "document.querySelector('.ecg-cue')"
+    # Far enough from the start that nothing of it was laid out yet.
+    preview.page.evaluate(f"{layer}.hidden = true")
+    late = make_segment(make_words("And later, some other words", start_s=30)), make_segment(make_words())
+    scenario = make_scenario(*late, width=640, height=360).to_json()
+    preview.page.evaluate("(s) => captions.setScenario(s)", scenario)
+    seek = f"() => {{ {video}.dispatchEvent(new Event('seeked')); }}"
+    preview.page.evaluate(f"Object.defineProperty({video}, 'currentTime', {{ value: 31, writable: true }})")
+    preview.page.evaluate(seek)
+    preview.page.wait_for_function(f"{cue}?.textContent.includes('later')")
+    preview.page.evaluate(f"{layer}.hidden = false")
+    hidden = preview.page.evaluate(f"{cue}.outerHTML")
+    preview.page.goto(preview.page.url)
+    preview.load(scenario)
+    preview.seek(31)
+    assert hidden == preview.page.evaluate(f"{cue}.outerHTML")

@@ -1,15 +1,19 @@
 """Styles are data, and their strength can be turned down to plain captions."""
 
+import dataclasses
+from pathlib import Path
+
 import pytest
 
 from ecg.captions import Style, compose, load_style, style_names
 from ecg.captions.palette import contrast, laid_over
+from ecg.captions.style import EFFECTS, SOURCES, Animation, Effect, Lettering
 from ecg.errors import BadRequest
-from tests.captions.builders import make_transcript, two_speakers
+from tests.captions.builders import make_segment, make_transcript, make_words, two_speakers
 
 
 def test_the_default_style_comes_first() -> None:
-    assert style_names() == ["intention", "minimal"]
+    assert style_names() == ["intention", "broadcast", "karaoke", "minimal", "pop", "prosody"]
     assert load_style().name == "intention"
 
 
@@ -20,8 +24,46 @@ def test_a_style_survives_the_way_through_json(name: str) -> None:
     assert Style.from_json(style.to_json()) == style
 
 
+def test_every_style_effect_and_field_is_documented() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "styles.md").read_text()
+    names = [*style_names(), *EFFECTS, *SOURCES]
+    parts = [kind.metadata["kind"] for kind in dataclasses.fields(Style)]
+    for cls in {Style, Effect, *(part.cls for part in parts if hasattr(part, "cls"))}:
+        names += [field.name for field in dataclasses.fields(cls)]
+    assert {Lettering, Animation} <= {part.cls for part in parts if hasattr(part, "cls")}
+    assert [name for name in names if f"`{name}`" not in page] == []
+
+
+def test_broadcast_captions_keep_to_its_standard_and_do_not_move() -> None:
+    style = load_style("broadcast")
+    scenario = compose(make_transcript(*two_speakers()), style, 1920, 1080)
+    for cue in scenario.cues:
+        lines = [sum(len(cue.words[index].text) + 1 for index in line) - 1 for line in cue.lines]
+        assert len(lines) <= 2
+        assert max(lines) <= 42
+    assert {(word.size, word.weight) for cue in scenario.cues for word in cue.words} == {(1, 450)}
+    assert (style.animation.pop, style.animation.effects, style.animation.light_at) == (0, (), "cue")
+
+
+def test_prosody_shows_loudness_as_weight_pitch_as_height_and_length_as_spacing() -> None:
+    count = 30
+    words = make_words(
+        "word " * count,
+        volume_db=[-20 + (15 if i == 5 else i % 3) for i in range(count)],
+        pitch_hz=[120 + (90 if i == 11 else i % 4) for i in range(count)],
+    )
+    slow = dataclasses.replace(words[17], end_s=words[18].start_s + 1)
+    words = (*words[:17], slow, *words[18:])
+    scenario = compose(make_transcript(make_segment(words)), load_style("prosody"), 1920, 1080)
+    shown = [word for cue in scenario.cues for word in cue.words]
+    assert [i for i, word in enumerate(shown) if word.weight > 400] == [5]
+    assert [i for i, word in enumerate(shown) if word.raised > 0] == [11]
+    assert [i for i, word in enumerate(shown) if word.spacing > 0] == [17]
+    assert {(word.size, word.width) for word in shown} == {(1, 100)}
+
+
 def test_an_unknown_style_is_refused_with_the_names_there_are() -> None:
-    with pytest.raises(BadRequest, match="intention, minimal"):
+    with pytest.raises(BadRequest, match="intention, broadcast"):
         load_style("../intention")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import stat
@@ -10,11 +11,15 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import requests
+from PIL import Image
 from sqlalchemy import create_engine, text
 
+from ecg.captions import style_names
 from ecg.cli.account import local_account
+from ecg.cli.sheet import MOMENTS
 from ecg.media.probe import Limits, probe
 from tests.conftest import LiveStack
 from tests.spoken import spoken_clip
@@ -39,6 +44,32 @@ def test_a_spoken_video_becomes_a_captioned_one(stack: LiveStack, clip: Path, tm
         assert told in done.stdout
     assert "None" not in done.stdout
     assert [path.name for path in tmp_path.iterdir()] == ["out.mp4"], "no half-written file stays behind"
+
+
+def test_a_sheet_shows_moments_of_the_clip_in_every_style(stack: LiveStack, clip: Path, tmp_path: Path):
+    words = tmp_path / "words.srt"
+    words.write_text("1\n00:00:00,200 --> 00:00:01,900\nWe walked along the river\n")
+    done = ecg(stack, "caption", clip, "--sheet", "--captions", words, "-o", tmp_path / "styles.png")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == str(tmp_path / "styles.png")
+    with Image.open(tmp_path / "styles.png") as sheet:
+        picture = np.asarray(sheet)
+    rows = np.array_split(picture, len(style_names()))
+    assert len({row.shape for row in rows}) == 1
+    first = [row[:, : row.shape[1] // MOMENTS] for row in rows]
+    assert all((one != other).any() for one, other in itertools.combinations(first, 2))
+
+
+def test_a_caption_file_that_cannot_be_read_ends_with_its_reason(
+    stack: LiveStack, clip: Path, tmp_path: Path
+):
+    for content, told in ((b"Dear Sir", "cue"), (b"\xff\xfe1\x00", "UTF-8")):
+        (tmp_path / "words.srt").write_bytes(content)
+        done = ecg(stack, "caption", clip, "--captions", tmp_path / "words.srt", "-o", tmp_path / "out.mp4")
+        assert done.returncode != 0
+        assert told in done.stderr
+        assert "Traceback" not in done.stderr
+        assert not (tmp_path / "out.mp4").exists()
 
 
 def test_no_quota_holds_for_its_account(stack: LiveStack, clip: Path, tmp_path: Path):

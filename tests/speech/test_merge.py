@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import jsonschema
 import numpy as np
@@ -54,6 +55,15 @@ def test_a_lone_word_between_pauses_keeps_its_speaker():
     spans = [(0.0, 0.4), (0.4, 0.8), (1.4, 1.8), (2.4, 2.8), (2.8, 3.2)]
     transcript = merged(said(*spans), (Turn(0, 0.8, "A"), Turn(1.3, 1.9, "B"), Turn(2.4, 3.2, "A")))
     assert speakers_of(transcript) == ["A", "A", "B", "A", "A"]
+
+
+def test_a_speaker_that_was_given_with_the_words_is_not_guessed_again():
+    spoken = said(*FIVE)
+    named = Recognized((replace(spoken.segments[0], speaker="Ann"),), "en")
+    for turns in ((Turn(0, 0.85, "A"), Turn(0.85, 2, "B")), (), None):
+        transcript = merged(named, turns)
+        assert speakers_of(transcript) == ["Ann"] * 5
+        assert transcript.warnings == ()
 
 
 def test_words_outside_every_turn_go_to_the_nearest_speaker():

@@ -65,6 +65,9 @@ class Person:
     def post(self, path: str, **body: Any) -> TestResponse:
         return self.client.post(path, json=body, headers=self.headers)
 
+    def put(self, path: str, **body: Any) -> TestResponse:
+        return self.client.put(path, json=body, headers=self.headers)
+
     def delete(self, path: str) -> TestResponse:
         return self.client.delete(path, headers=self.headers)
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from ecg.captions import Scenario
+from ecg.captions.sidecars import FORMATS
 from ecg.config import settings
+from ecg.db import transaction
+from ecg.models import Job
 from ecg.storage import store
 from tests.web.person import TRANSCRIPT, Person, fail, next_ready, work_off, work_step
 
@@ -18,6 +23,41 @@ def test_an_analysis_is_accepted_with_a_place_to_follow_it(ann: Person) -> None:
     assert (
         answer.json["events_url"] == job["events_url"] == f"http://localhost:8001/api/jobs/{job['id']}/events"
     )
+
+
+SRT = "1\n00:00:00,500 --> 00:00:01,600\nHello there\n"
+
+
+def test_words_may_come_from_a_caption_file(ann: Person) -> None:
+    video_id = ann.video()
+    answers = [ann.post(f"/api/videos/{video_id}/analyze", captions=SRT) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [202, 202]
+    with transaction() as session:
+        keys = {session.get_one(Job, answer.json["job_id"]).params["captions_key"] for answer in answers}
+    (key,) = keys
+    assert store(settings()).open(key).read().decode() == SRT
+    ann.delete(f"/api/videos/{video_id}")
+    assert not store(settings()).exists(key)
+
+
+@pytest.mark.parametrize(
+    ("captions", "told"),
+    [
+        ("", "cue"),
+        ("Dear Sir or Madam", "cue"),
+        ("1\n00:00:01,000 --> 00:00:00,500\nBackwards\n", "line 2"),
+        ("1\n00:00:01,000 --> 00:00:02,000\n\ud800\n", "captions"),
+    ],
+    ids=["nothing", "a letter", "times backwards", "half a character"],
+)
+def test_what_is_no_caption_file_is_refused_and_nothing_is_started(
+    ann: Person, captions: str, told: str
+) -> None:
+    video_id = ann.video()
+    refused = ann.post(f"/api/videos/{video_id}/analyze", captions=captions)
+    assert refused.status_code in {400, 422}
+    assert told in refused.json["error"]["message"].lower()
+    assert ann.get(f"/api/videos/{video_id}").json["analysis"] is None
 
 
 def test_a_video_tells_how_its_analysis_is_doing(ann: Person) -> None:
@@ -63,6 +103,38 @@ def test_a_scenario_is_composed_in_the_style_and_size_asked_for(ann: Person) -> 
     assert whole["style"]["name"] == "intention"
 
 
+@pytest.mark.parametrize("format", FORMATS)
+def test_captions_are_to_be_had_as_a_file_of_every_format(ann: Person, format: str) -> None:
+    video_id, _ = ann.analysed_video()
+    answer = ann.get(f"/api/videos/{video_id}/captions/{format}")
+    assert answer.status_code == 200
+    assert "Hello" in answer.text
+    assert answer.mimetype == FORMATS[format].media_type
+    assert answer.headers["Content-Disposition"].endswith(f"talk.{format}")
+
+
+def test_captions_in_a_format_that_is_not_there_or_of_somebody_else_are_refused(
+    ann: Person, bob: Person
+) -> None:
+    video_id, _ = ann.analysed_video()
+    answer = ann.get(f"/api/videos/{video_id}/captions/doc")
+    assert answer.status_code == 400
+    assert "srt, vtt" in answer.json["error"]["message"]
+    assert bob.get(f"/api/videos/{video_id}/captions/srt").status_code == 404
+    assert bob.get(f"/api/videos/{video_id}/quality").status_code == 404
+
+
+def test_captions_are_measured_against_the_profile_asked_for(ann: Person) -> None:
+    video_id, _ = ann.analysed_video()
+    assert ann.get(f"/api/videos/{video_id}/quality").json["profile"] == "ecg"
+    told = ann.get(f"/api/videos/{video_id}/quality", profile="netflix", fps=25).json
+    assert (told["profile"], told["fps"]) == ("netflix", 25)
+    assert set(told) >= {"summary", "findings"}
+    refused = ann.get(f"/api/videos/{video_id}/quality", profile="x")
+    assert refused.status_code == 400
+    assert "netflix" in refused.json["error"]["message"]
+
+
 def test_a_style_or_strength_that_is_not_there_is_told(ann: Person) -> None:
     video_id, _ = ann.analysed_video()
     for query, name in (
@@ -76,7 +148,6 @@ def test_a_style_or_strength_that_is_not_there_is_told(ann: Person) -> None:
         answer = ann.get(f"/api/videos/{video_id}/scenario", **query)
         assert answer.status_code == 400, query
         assert name in answer.json["error"]["message"]
-    assert [style["name"] for style in ann.get("/api/styles").json][:2] == ["intention", "minimal"]
 
 
 def test_a_video_still_on_its_way_cannot_be_analysed(ann: Person) -> None:

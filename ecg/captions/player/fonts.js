@@ -14,6 +14,14 @@ const CJK = {
   sc: { family: "Noto Sans SC Variable", css: "noto-sans-sc/wght.css" },
   tc: { family: "Noto Sans TC Variable", css: "noto-sans-tc/wght.css" },
 };
+const ARABIC = { family: "Noto Sans Arabic Variable", css: "noto-sans-arabic/wght.css" };
+const HEBREW = { family: "Noto Sans Hebrew Variable", css: "noto-sans-hebrew/wght.css" };
+const DEVANAGARI = { family: "Noto Sans Devanagari Variable", css: "noto-sans-devanagari/wght.css" };
+const THAI = { family: "Noto Sans Thai Variable", css: "noto-sans-thai/wght.css" };
+// Without colours of its own, so that it takes the speaker's.
+const EMOJI = { family: "Noto Emoji Variable", css: "noto-emoji/wght.css" };
+const SCRIPTS = { ar: ARABIC, fa: ARABIC, ur: ARABIC, he: HEBREW, yi: HEBREW, hi: DEVANAGARI, mr: DEVANAGARI,
+  ne: DEVANAGARI, th: THAI };
 const MISSING = "ECG Missing Glyph";
 // The line's strut. Were it in a font still to come, lines would change their height when it came.
 const STRUT = " \u200b";
@@ -83,13 +91,20 @@ function loadMissingFace() {
   return missingFace;
 }
 
+/** All fonts, in the order in which a text in `language` is likely to need them. */
 function families(language) {
-  const { kr, jp, sc, tc } = CJK;
   const tag = language.toLowerCase();
-  if (tag.startsWith("ja")) return [LATIN, jp, sc, tc, kr];
-  if (/^(zh-(hant|tw|hk|mo)|yue)/.test(tag)) return [LATIN, tc, sc, jp, kr];
-  if (tag.startsWith("zh")) return [LATIN, sc, tc, jp, kr];
-  return [LATIN, kr, jp, sc, tc];
+  const own = SCRIPTS[tag.split("-")[0]];
+  const others = [...cjk(tag), ARABIC, HEBREW, DEVANAGARI, THAI, EMOJI].filter((font) => font !== own);
+  return own ? [LATIN, own, ...others] : [LATIN, ...others];
+}
+
+function cjk(tag) {
+  const { kr, jp, sc, tc } = CJK;
+  if (tag.startsWith("ja")) return [jp, sc, tc, kr];
+  if (/^(zh-(hant|tw|hk|mo)|yue)/.test(tag)) return [tc, sc, jp, kr];
+  if (tag.startsWith("zh")) return [sc, tc, jp, kr];
+  return [kr, jp, sc, tc];
 }
 
 const pen = document.createElement("canvas").getContext("2d");

@@ -2,13 +2,12 @@
 
 /** The rectangle around all of `rects`; `null` around none. */
 export function around(rects) {
-  if (rects.length === 0) return null;
-  return {
-    left: Math.min(...rects.map((rect) => rect.left)),
-    top: Math.min(...rects.map((rect) => rect.top)),
-    right: Math.max(...rects.map((rect) => rect.right)),
-    bottom: Math.max(...rects.map((rect) => rect.bottom)),
-  };
+  return rects.reduce((all, rect) => (all ? {
+    left: Math.min(all.left, rect.left),
+    top: Math.min(all.top, rect.top),
+    right: Math.max(all.right, rect.right),
+    bottom: Math.max(all.bottom, rect.bottom),
+  } : rect), null);
 }
 
 /** `rect` with `by` more on every side. */
@@ -26,6 +25,18 @@ export function toPixels(rect, width, height) {
   };
 }
 
+/** The parts of the line from `low` to `high` that none of `spans`, as {top, bottom}, takes: [[from, to]]. */
+export function freeBetween(spans, low, high) {
+  const free = [];
+  let from = low;
+  for (const { top, bottom } of spans.toSorted((a, b) => a.top - b.top)) {
+    if (top > from) free.push([from, Math.min(top, high)]);
+    from = Math.max(from, bottom);
+  }
+  if (from < high) free.push([from, high]);
+  return free.filter(([start, end]) => start < end);
+}
+
 /** The smallest box with even position and size around `rect` inside the picture; 2 × 2 for `null`. */
 export function evenBox(rect, width, height) {
   const pixels = toPixels(rect ?? { left: 0, top: 0, right: 1, bottom: 1 }, width, height);
@@ -39,6 +50,7 @@ export function evenBox(rect, width, height) {
   };
 }
 
-function even(value) {
+/** The largest even number that is not above `value`. */
+export function even(value) {
   return value - (value % 2);
 }

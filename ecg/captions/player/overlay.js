@@ -4,8 +4,9 @@ import { createPlayer } from "./player.js";
 /**
  * Show `scenario` over `video`, wherever its picture is displayed.
  *
- * `options`: `strength` as for `createPlayer`; `reducedMotion` true or false, where the reader's own
- * preference would count otherwise. The video's parent must be positioned (`position: relative`).
+ * `options`: `strength` and `size` as for `createPlayer`; `reducedMotion` true or false, where the reader's
+ * own preference would count otherwise; `onText(texts)`, told what is on screen whenever that changes, as
+ * `textAt` of a player returns it. Screen readers are not shown the captions drawn, whose words stand apart.
  *
  * Returns `ready` (a promise, rejects when the captions cannot be shown), `setScenario(scenario,
  * options)` (returns such a promise, shows the old captions until the new ones are ready) and `destroy()`.
@@ -25,8 +26,10 @@ class Overlay {
     this.video = video;
     this.root = document.createElement("div");
     this.root.style.cssText = "position: absolute; pointer-events: none;";
+    this.root.setAttribute("aria-hidden", "true");
     video.after(this.root);
     this.player = null;
+    this.said = "[]";
     this.generation = 0;
     this.stop = new AbortController();
     this.motion = matchMedia("(prefers-reduced-motion: reduce)");
@@ -52,26 +55,26 @@ class Overlay {
 
   async #rebuild() {
     const generation = ++this.generation;
-    const { width, height } = this.scenario;
+    const { scenario } = this;
+    const { width, height } = scenario;
     const stage = document.createElement("div");
     stage.style.cssText = `position: absolute; left: 0; top: 0; width: ${width}px; height: ${height}px;`;
     stage.style.transformOrigin = "0 0";
-    stage.style.visibility = "hidden";
     this.root.append(stage);
     try {
       const reducedMotion = this.options.reducedMotion ?? this.motion.matches;
-      const player = await createPlayer(stage, this.scenario, { ...this.options, width, height, reducedMotion });
-      if (generation === this.generation) this.#show(stage, player);
+      const player = await createPlayer(stage, scenario, { ...this.options, width, height, reducedMotion });
+      if (generation === this.generation) this.#show(stage, player, scenario);
     } finally {
       if (stage !== this.stage) stage.remove();
     }
   }
 
-  #show(stage, player) {
+  #show(stage, player, scenario) {
     this.stage?.remove();
     this.stage = stage;
     this.player = player;
-    stage.style.visibility = "";
+    this.shown = scenario;
     this.#fit();
     this.#seek(this.video.currentTime);
   }
@@ -104,20 +107,27 @@ class Overlay {
   }
 
   #seek(t_s) {
-    this.player?.seek(t_s);
+    if (!this.player) return;
+    this.player.seek(t_s);
+    this.#tell(t_s);
   }
 
-  /**
-   * Scale the captions to where the video's picture is inside its element, bars left out. Only a stage
-   * that is laid out is scaled: the player measures in the pixels of the picture.
-   */
+  #tell(t_s) {
+    if (!this.options.onText) return;
+    const texts = this.player.textAt(t_s);
+    const said = JSON.stringify(texts);
+    if (said === this.said) return;
+    this.said = said;
+    this.options.onText(texts);
+  }
+
+  /** Scale the captions shown to where the video's picture is inside its element, bars left out. */
   #fit() {
-    if (!this.scenario) return;
-    const { video, root, scenario } = this;
-    const { width, height } = scenario;
+    if (!this.stage) return;
+    const { video, root, shown: { width, height } } = this;
     const scale = Math.min(video.clientWidth / width, video.clientHeight / height);
     root.style.left = `${video.offsetLeft + video.clientLeft + (video.clientWidth - width * scale) / 2}px`;
     root.style.top = `${video.offsetTop + video.clientTop + (video.clientHeight - height * scale) / 2}px`;
-    if (this.stage) this.stage.style.transform = `scale(${scale})`;
+    this.stage.style.transform = `scale(${scale})`;
   }
 }

@@ -3,52 +3,80 @@
  *
  * The preview page and the render worker run this same code. Text reaches the page as text nodes only.
  */
+import { effectsOf } from "./effects.js";
 import { loadFonts, loadSheet } from "./fonts.js";
-import { around, evenBox, toPixels } from "./geometry.js";
-import { channels, layOut } from "./layout.js";
-import { Timeline, wordState } from "./timing.js";
+import { around, even, evenBox, toPixels } from "./geometry.js";
+import { channels, Layout, textSize } from "./layout.js";
+import { Timeline } from "./timing.js";
+import { ShownWord, TIGHTEST } from "./word.js";
 
 const VERSION = 1;
+/** Cues are laid out so long before they come, one at a time; many at once only after a jump. */
+const AHEAD_S = 10;
+const AT_A_JUMP = 6;
 
 /**
  * Build a player inside `root`, a positioned element in the document.
  *
  * `width` × `height`: size of the picture in CSS pixels. `strength`: 0 (plain captions) to 1 (as the
- * scenario says). `reducedMotion`: words change colour at once and do not pop.
+ * scenario says). `size`: times the scenario's text size; lines that become too long are broken again.
+ * `reducedMotion`: words change colour at once, and nothing moves.
  * Rejects with an Error when a font cannot be loaded or has no glyph for a character of the text.
  */
-export async function createPlayer(root, scenario, { width, height, strength = 1, reducedMotion = false }) {
+export async function createPlayer(root, scenario, { width, height, strength = 1, size = 1, reducedMotion = false }) {
   if (scenario.version !== VERSION) {
     throw new Error(`This player shows scenarios of version ${VERSION}, not ${scenario.version}.`);
   }
+  const shown = adjusted(scenario, { strength, size, reducedMotion });
   const text = scenario.cues.flatMap((cue) => cue.words.map((word) => word.text)).join(" ").normalize("NFC");
   const [family] = await Promise.all([loadFonts(text, scenario.language), loadSheet("./player.css")]);
-  const shown = adjusted(scenario, strength, reducedMotion);
-  return new Player(root, shown, { width, height, family });
+  return new Player(root, shown, { width, height, family, wraps: size > 1 });
 }
 
 class Player {
-  constructor(root, scenario, { width, height, family }) {
-    const { animation } = scenario.style;
-    this.size = [width, height];
-    this.animation = animation;
-    this.layer = createLayer(root, scenario.language, family, this.size);
-    const laid = layOut(this.layer, scenario, { width, height });
-    this.cues = scenario.cues.map((cue, index) => new ShownCue(cue, laid[index], scenario));
-    this.timeline = new Timeline(scenario.cues, animation);
-    this.captureBox = evenBox(around(laid.map((cue) => cue.extent)), width, height);
+  constructor(root, scenario, { width, height, family, wraps }) {
+    if (!root.isConnected) throw new Error("The player's root must be in the document.");
+    // A render takes boxes of even position and size: in an odd last row or column it would miss what is there.
+    this.size = [even(width), even(height)];
+    const makeLayer = () => createLayer(scenario.language, family, this.size);
+    this.scenario = scenario;
+    this.layer = makeLayer();
+    root.append(this.layer);
+    this.timeline = new Timeline(scenario.cues);
+    const unit = textSize(scenario.style, width, height);
+    const [evenWidth, evenHeight] = this.size;
+    this.layout = new Layout(scenario, this.timeline, {
+      width: evenWidth, height: evenHeight, unit, makeLayer, wraps,
+    });
+    this.cues = new Map();
     this.onScreen = [];
+  }
+
+  /**
+   * The smallest box that holds all that is ever drawn, with even position and size. The first time it
+   * is asked for, every cue of the scenario is laid out; showing captions does not need it.
+   */
+  get captureBox() {
+    this.box ??= this.#boxOfAll();
+    return this.box;
+  }
+
+  #boxOfAll() {
+    const all = this.scenario.cues.map((_, index) => index);
+    this.layout.ensure(all);
+    return evenBox(around(all.map((index) => this.layout.at(index).extent)), ...this.size);
   }
 
   /** Show the captions as they are at `t_s`; says what that changed, in whole pixels. */
   seek(t_s) {
     const wanted = this.timeline.activeAt(t_s);
+    this.#prepare(wanted, t_s);
     const gone = this.onScreen.filter((index) => !wanted.includes(index));
     const come = wanted.filter((index) => !this.onScreen.includes(index));
-    const rects = [...gone, ...come].map((index) => this.cues[index].extent);
-    for (const index of gone) this.cues[index].element.remove();
+    const rects = [...gone, ...come].map((index) => this.#cue(index).extent);
+    for (const index of gone) this.#cue(index).element.remove();
     for (const index of wanted) {
-      const moved = this.cues[index].update(t_s, this.animation);
+      const moved = this.#cue(index).update(t_s);
       if (!come.includes(index)) rects.push(...moved);
     }
     if (come.length > 0) this.#attach(wanted);
@@ -62,14 +90,37 @@ class Player {
     return this.timeline.nextChange(t_s);
   }
 
+  /** What is on screen at `t_s`, as plain text: `[{speaker, text}]`. */
+  textAt(t_s) {
+    return this.timeline.activeAt(t_s).map((index) => {
+      const { speaker, words } = this.scenario.cues[index];
+      const text = words.map((word, at) => (at === 0 || word.glued ? word.text : ` ${word.text}`)).join("");
+      return { speaker: this.scenario.speakers[speaker].name ?? null, text };
+    });
+  }
+
   destroy() {
     this.layer.remove();
+  }
+
+  /** Lay out what is on screen, and some of what comes next: no more than a frame has time for. */
+  #prepare(wanted, t_s) {
+    const jumped = wanted.some((index) => !this.layout.has(index));
+    const coming = this.timeline.comingIn(t_s, t_s + AHEAD_S).filter((index) => !this.layout.has(index));
+    this.layout.ensure([...wanted, ...coming.slice(0, jumped ? AT_A_JUMP : 1)]);
+  }
+
+  #cue(index) {
+    if (!this.cues.has(index)) {
+      this.cues.set(index, new ShownCue(this.scenario.cues[index], this.layout.at(index), this.scenario));
+    }
+    return this.cues.get(index);
   }
 
   /** Put the cues on screen in their order, without touching those that are there already. */
   #attach(wanted) {
     wanted.forEach((index, position) => {
-      const { element } = this.cues[index];
+      const { element } = this.#cue(index);
       if (this.layer.children[position] !== element) {
         this.layer.insertBefore(element, this.layer.children[position] ?? null);
       }
@@ -90,80 +141,72 @@ class ShownCue {
     this.element = element;
     this.extent = extent;
     const colors = blend(style.text, speakers[cue.speaker].color);
-    this.words = words.map((word, index) => new ShownWord(cue.words[index].start_s, word, colors));
+    this.words = words.map((word) => new ShownWord(word, style.animation, colors));
   }
 
   /** Show the words as at `t_s`; returns the rectangles that changed. */
-  update(t_s, animation) {
-    return this.words.flatMap((word) => word.update(t_s, animation));
+  update(t_s) {
+    return this.words.flatMap((word) => word.update(t_s));
   }
 }
 
-class ShownWord {
-  constructor(start_s, { element, pop, extent }, colors) {
-    this.start_s = start_s;
-    this.element = element;
-    this.pop = pop;
-    this.extent = extent;
-    this.colors = colors;
-    this.color = "";
-    this.scale = "1";
-  }
-
-  update(t_s, animation) {
-    const state = wordState(t_s - this.start_s, animation);
-    const color = state.light > 0 ? this.colors(state.light) : "";
-    const scale = String(+(1 + this.pop * state.swell).toFixed(4));
-    if (color === this.color && scale === this.scale) return [];
-    const largest = Math.max(Number(scale), Number(this.scale));
-    if (color !== this.color) this.element.style.color = color;
-    if (scale !== this.scale) this.element.style.transform = scale === "1" ? "" : `scale(${scale})`;
-    [this.color, this.scale] = [color, scale];
-    return [this.extent(largest)];
-  }
-}
-
-/** The colour of a word that is `light` of the way from plain to its speaker's colour. */
+/** The colour of a word that is `light` of the way from plain to its speaker's colour; `part` 0..1 of it. */
 function blend(text, speakerColor) {
   const from = [...channels(text.color), text.opacity];
   const to = [...channels(speakerColor), 1];
-  return (light) => {
+  return (light, part = 1) => {
     const share = light * text.tint;
     const [red, green, blue, alpha] = from.map((value, index) => value + (to[index] - value) * share);
-    return `rgba(${Math.round(red)}, ${Math.round(green)}, ${Math.round(blue)}, ${+alpha.toFixed(3)})`;
+    return `rgba(${Math.round(red)}, ${Math.round(green)}, ${Math.round(blue)}, ${+(alpha * part).toFixed(3)})`;
   };
 }
 
-function createLayer(root, language, family, [width, height]) {
-  if (!root.isConnected) throw new Error("The player's root must be in the document.");
+function createLayer(language, family, [width, height]) {
   const layer = document.createElement("div");
   layer.className = "ecg-captions";
   layer.lang = language;
   layer.style.fontFamily = family;
   layer.style.width = `${width}px`;
   layer.style.height = `${height}px`;
-  root.append(layer);
   return layer;
 }
 
-/** The scenario with its expression scaled by `strength`, and still if `reducedMotion`. */
-function adjusted(scenario, strength, reducedMotion) {
+/**
+ * The scenario as the viewer wants it. Its words get `effects`, as `effectsOf` returns them, `lit_s`, when
+ * they begin to take their colour, and `spans`, the times in which they change.
+ */
+function adjusted(scenario, { strength, size: times, reducedMotion }) {
   const { style } = scenario;
+  const light_s = reducedMotion ? 0 : style.animation.light_s;
   const towards = (axis, value) => axis.rest + (value - axis.rest) * strength;
-  const word = (plain) => ({
-    ...plain,
-    size: towards(style.size, plain.size),
-    weight: towards(style.weight, plain.weight),
-    width: towards(style.width, plain.width),
-  });
-  const still = reducedMotion ? { light_s: 0, pop: 0, pop_s: 0 } : {};
+  const word = (cue) => (written) => {
+    const plain = { ...PLAIN, ...written };
+    const effects = reducedMotion ? [] : effectsOf(plain, cue, style, strength);
+    const size = towards(style.size, plain.size);
+    const lit_s = style.animation.light_at === "cue" ? cue.start_s : plain.start_s;
+    return {
+      ...plain,
+      size,
+      weight: towards(style.weight, plain.weight),
+      width: towards(style.width, plain.width),
+      raised: towards(style.raised ?? LEVEL, plain.raised),
+      spacing: Math.max(towards(style.spacing ?? LEVEL, plain.spacing), TIGHTEST * size),
+      effects,
+      lit_s,
+      spans: [[lit_s, lit_s + light_s], ...effects.map(({ start_s, end_s }) => [start_s, end_s])],
+    };
+  };
   return {
     ...scenario,
-    cues: scenario.cues.map((cue) => ({ ...cue, words: cue.words.map(word) })),
+    cues: scenario.cues.map((cue) => ({ ...cue, words: cue.words.map(word(cue)) })),
     style: {
       ...style,
-      text: { ...style.text, tint: style.text.tint * strength },
-      animation: { ...style.animation, pop: style.animation.pop * strength, ...still },
+      text: { ...style.text, size: style.text.size * times, tint: style.text.tint * strength },
+      animation: { ...style.animation, light_s },
     },
   };
 }
+
+// What a scenario may leave out.
+const PLAIN = { size: 1, weight: 400, width: 100, raised: 0, spacing: 0, glued: false };
+const LEVEL = { rest: 0 };

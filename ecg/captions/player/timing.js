@@ -1,39 +1,13 @@
-/** What time does: which cues are on screen, how far a word's animation is, when something changes next. */
+/** What time does: which cues are on screen, which come next, when something changes. */
 
-/**
- * How a word looks `sinceOnset` seconds after its onset: `light` 0 (unlit) to 1 (the speaker's colour),
- * `swell` 0 (at rest) to 1 (at its largest). `animation` is the style's, with lengths in seconds.
- */
-export function wordState(sinceOnset, animation) {
-  if (sinceOnset < 0) return { light: 0, swell: 0 };
-  const light = animation.light_s > 0 ? Math.min(sinceOnset / animation.light_s, 1) : 1;
-  return { light: smooth(light), swell: swell(sinceOnset, animation) };
-}
-
-function swell(sinceOnset, { pop_s: length, pop_peak: peak }) {
-  if (length <= 0 || sinceOnset >= length) return 0;
-  const share = sinceOnset / length;
-  return share < peak ? smooth(share / peak) : smooth((1 - share) / (1 - peak));
-}
-
-function smooth(share) {
-  return share * share * (3 - 2 * share);
-}
-
-/** Seconds for which a word moves after its onset. */
-export function animationLength({ light_s: light, pop, pop_s: length }) {
-  return Math.max(light, pop > 0 ? length : 0);
-}
-
-/** Finds cues and changes by binary search. `cues` are a scenario's, in any order. */
+/** Finds cues and changes by binary search. `cues` are a scenario's, in any order; their words have `spans`. */
 export class Timeline {
-  constructor(cues, animation) {
+  /** `word.spans`: the times `[start_s, end_s)` in which the word moves or changes its colour. */
+  constructor(cues) {
+    this.cues = cues;
     this.lanes = lanesOf(cues);
-    const length = animationLength(animation);
-    const moving = cues.flatMap((cue) => cue.words
-      .filter((word) => length > 0 && word.start_s < cue.end_s)
-      .map((word) => [word.start_s, Math.min(word.start_s + length, cue.end_s)]));
-    this.moving = joined(moving);
+    this.order = cues.map((_, index) => index).sort((a, b) => cues[a].start_s - cues[b].start_s);
+    this.moving = joined(cues.flatMap(spansOf));
     const moments = cues.flatMap((cue) => [cue.start_s, cue.end_s, ...cue.words.map((word) => word.start_s)]);
     this.moments = [...new Set(moments)].sort((a, b) => a - b);
   }
@@ -41,11 +15,37 @@ export class Timeline {
   /** Indices of the cues on screen at `t_s`, in ascending order. */
   activeAt(t_s) {
     const found = [];
-    for (const lane of this.lanes) {
+    for (const lane of this.lanes.values()) {
       const entry = lane[lastAtOrBefore(lane, t_s, (item) => item.start_s)];
       if (entry && t_s < entry.end_s) found.push(entry.index);
     }
     return found.sort((a, b) => a - b);
+  }
+
+  /** Indices of the cues that come after `t_s` and until `end_s`, in the order in which they come. */
+  comingIn(t_s, end_s) {
+    const start = (index) => this.cues[index].start_s;
+    const first = lastAtOrBefore(this.order, t_s, start) + 1;
+    return this.order.slice(first, lastAtOrBefore(this.order, end_s, start) + 1);
+  }
+
+  /** Indices of the cues of other lanes that are on screen together with cue number `index`, if only once. */
+  beside(index) {
+    const { lane, start_s, end_s } = this.cues[index];
+    const found = [];
+    for (const [other, entries] of this.lanes) {
+      if (other === lane) continue;
+      let at = lastAtOrBefore(entries, end_s, (item) => item.start_s);
+      for (; at >= 0 && entries[at].end_s > start_s; at -= 1) {
+        if (entries[at].start_s < end_s) found.push(entries[at].index);
+      }
+    }
+    return found;
+  }
+
+  /** Those of `beside` in lower lanes. */
+  below(index) {
+    return this.beside(index).filter((other) => this.cues[other].lane < this.cues[index].lane);
   }
 
   /** The smallest time after `t_s` from which the picture may differ; `t_s` itself while a word moves. */
@@ -56,13 +56,21 @@ export class Timeline {
   }
 }
 
+/** While the cue is on screen. */
+function spansOf({ start_s, end_s, words }) {
+  return words.flatMap(({ spans }) => spans)
+    .map(([from, to]) => [Math.max(from, start_s), Math.min(to, end_s)])
+    .filter(([from, to]) => from < to);
+}
+
 function lanesOf(cues) {
   const lanes = new Map();
   cues.forEach(({ lane, start_s, end_s }, index) => {
     if (!lanes.has(lane)) lanes.set(lane, []);
     lanes.get(lane).push({ start_s, end_s, index });
   });
-  return [...lanes.values()].map((lane) => lane.sort((a, b) => a.start_s - b.start_s));
+  for (const lane of lanes.values()) lane.sort((a, b) => a.start_s - b.start_s);
+  return lanes;
 }
 
 /** Overlapping [start, end) spans made one, in order. */
