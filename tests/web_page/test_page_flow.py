@@ -229,6 +229,7 @@ def progress_until(page: Page, goal: Locator, timeout_ms: float) -> list[int]:
 
 def assert_captions_are_seen(page: Page) -> None:
     """Spoken words lie in their box over the video, in the speaker's colour, and one sees both."""
+    page.locator(".stage").scroll_into_view_if_needed()
     video, cue = (page.locator(place).bounding_box() for place in (".screen video", ".ecg-cue"))
     assert within(cue, video, slack=1)
     lit = page.locator(".ecg-word[style*='rgb']")

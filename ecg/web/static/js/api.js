@@ -1,5 +1,5 @@
 /** The calls of the REST API that this page makes, each with the session's token. */
-import { ApiError, sendJson } from "./http.js";
+import { ApiError, sendForFile, sendJson } from "./http.js";
 import { accessToken, renew } from "./session.js";
 
 /** Statuses that say the server is away (0: it gave no answer), and how long to wait for it, time by time. */
@@ -14,11 +14,21 @@ export const getVideo = (id) => call("GET", `/api/videos/${id}`);
 export const deleteVideo = (id) => call("DELETE", `/api/videos/${id}`);
 export const getResult = (id) => call("GET", `/api/videos/${id}/result`);
 export const getProsody = (id) => call("GET", `/api/videos/${id}/prosody`);
+
+/** The styles there are, the default first, the user's own (`saved`) last: `{name, title, saved}`. */
 export const listStyles = () => call("GET", "/api/styles");
+/** Keep a style of the user's own; `warnings` of the answer say what is hard to read in it. */
+export const saveStyle = (style) => call("PUT", `/api/styles/${style.name}`, { body: style });
+export const deleteStyle = (name) => call("DELETE", `/api/styles/${name}`);
 
 /** The scenario composed for a video. `choice`: `style`, `strength`, and a `width` and `height` if wanted. */
 export const getScenario = (id, choice, signal) =>
   call("GET", `/api/videos/${id}/scenario?${query(choice)}`, { signal });
+/** How these captions keep to the limits of a profile. `wish`: as `choice`, with `profile` and `fps`. */
+export const getQuality = (id, wish, signal) => call("GET", `/api/videos/${id}/quality?${query(wish)}`, { signal });
+/** The captions in a file of this format, as a Blob. */
+export const getCaptionFile = (id, format, choice) =>
+  call("GET", `/api/videos/${id}/captions/${format}?${query(choice)}`, {}, sendForFile);
 
 /** What a file is gets found out by looking into it; its name's ending is no proof, so any may come. */
 export const createUpload = ({ name, size, type }) => call("POST", "/api/uploads", {
@@ -28,9 +38,13 @@ export const createUpload = ({ name, size, type }) => call("POST", "/api/uploads
 });
 export const completeUpload = (videoId) => call("POST", `/api/uploads/${videoId}/complete`);
 
-/** Start an analysis; `language` null lets the engine detect it. Resolves to the job's id. */
-export async function analyse(videoId, language) {
-  return (await startOnce(`/api/videos/${videoId}/analyze`, language ? { language } : {})).job_id;
+/**
+ * Start an analysis; `language` null lets the engine detect it. `captions`: the text of a caption file, whose
+ * words are taken instead of what an engine hears. Resolves to the job's id.
+ */
+export async function analyse(videoId, language, captions = null) {
+  const wishes = Object.entries({ language, captions }).filter(([, value]) => value !== null);
+  return (await startOnce(`/api/videos/${videoId}/analyze`, Object.fromEntries(wishes))).job_id;
 }
 
 /** Start a render of `{style, strength, options}`. Resolves to the job's id. */
@@ -67,15 +81,15 @@ function freshKey() {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-async function call(method, path, options = {}) {
+async function call(method, path, options = {}, send = sendJson) {
   const token = await accessToken();
   try {
-    return await sendJson(method, path, { ...options, token });
+    return await send(method, path, { ...options, token });
   } catch (error) {
     if (!(error instanceof ApiError) || error.status !== 401) throw error;
     const fresh = await renew(token);
     if (!fresh) throw error;
-    return sendJson(method, path, { ...options, token: fresh });
+    return send(method, path, { ...options, token: fresh });
   }
 }
 

@@ -13,14 +13,13 @@ export class ApiError extends Error {
 }
 
 /** Send `body` as JSON; resolves to the answer's JSON (null when empty), rejects with an ApiError. */
-export async function sendJson(method, path, { body, token, signal, headers: extra = {} } = {}) {
-  const headers = { Accept: "application/json", ...extra };
-  if (body !== undefined) headers["Content-Type"] = "application/json";
-  if (token) headers.Authorization = `Bearer ${token}`;
-  const response = await answer(path, { method, headers, signal, body: body && JSON.stringify(body) });
-  const data = await parsed(response);
-  if (!response.ok) throw new ApiError(data?.error ?? unexplained(response.status), response.status);
-  return data;
+export async function sendJson(method, path, options = {}) {
+  return parsed(await success(method, path, options));
+}
+
+/** The same where the answer is a file; resolves to a Blob. */
+export async function sendForFile(method, path, options = {}) {
+  return (await success(method, path, { ...options, headers: { Accept: "*/*", ...options.headers } })).blob();
 }
 
 /** The error for a request that got no answer. */
@@ -31,6 +30,15 @@ export function unreachable() {
 /** The error for an answer that explains nothing. */
 export function unexplained(status) {
   return { code: `HTTP_${status}`, message: t("error.answer", { status }) };
+}
+
+async function success(method, path, { body, token, signal, headers: extra = {} }) {
+  const headers = { Accept: "application/json", ...extra };
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  if (token) headers.Authorization = `Bearer ${token}`;
+  const response = await answer(path, { method, headers, signal, body: body && JSON.stringify(body) });
+  if (response.ok) return response;
+  throw new ApiError((await parsed(response))?.error ?? unexplained(response.status), response.status);
 }
 
 async function answer(path, init) {

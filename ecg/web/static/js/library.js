@@ -1,7 +1,8 @@
 /** The reader's videos: bring new ones, see how they are doing, open them. */
 import { deleteVideo, listVideos } from "./api.js";
-import { fill, h, hidden } from "./dom.js";
-import { errorLine, errorPanel } from "./error_panel.js";
+import { deleteButton } from "./delete_button.js";
+import { fill, h } from "./dom.js";
+import { errorPanel } from "./error_panel.js";
 import { clock, moment, percent, size } from "./format.js";
 import { t } from "./i18n.js";
 import { icon } from "./icons.js";
@@ -108,7 +109,10 @@ function videoRow(video, onDeleted) {
       h("span.video-kind", {}, icon(video.media && !video.media.has_video ? "sound" : "film")),
       h("span.video-words", {}, h("span.video-name", {}, video.filename), h("span.video-facts", {}, facts(video))),
       badge(video)),
-    deleteButton(video, trouble, onDeleted), trouble);
+    deleteButton({
+      label: t("library.delete", { name: video.filename }), question: t("library.deleteSure"), trouble,
+      remove: () => deleteVideo(video.id), onDeleted,
+    }), trouble);
   return row;
 }
 
@@ -129,29 +133,4 @@ function badge(video) {
   const bar = progressBar(t("job.percent"));
   bar.set(video.analysis.progress);
   return h("span.badge-progress", {}, label, h("span.badge-percent", {}, percent(video.analysis.progress)), bar.element);
-}
-
-function deleteButton(video, trouble, onDeleted) {
-  const remove = async () => {
-    try {
-      await deleteVideo(video.id);
-      fill(trouble);
-      onDeleted();
-    } catch (error) {
-      fill(trouble, errorLine(error));
-    }
-  };
-  const ask = () => {
-    const yes = h("button.button.small.danger", { type: "button", on: { click: remove } }, t("library.deleteYes"));
-    const no = h("button.button.small", { type: "button", on: { click: keep } }, t("library.keep"));
-    fill(trouble, h("div.sure", { role: "group" }, h("p", {}, t("library.deleteSure")), yes, no));
-    yes.focus();
-  };
-  const keep = () => {
-    fill(trouble);
-    button.focus();
-  };
-  const button = h("button.icon-button", { type: "button", on: { click: ask } },
-    icon("trash"), hidden(t("library.delete", { name: video.filename })));
-  return button;
 }

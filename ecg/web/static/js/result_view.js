@@ -1,26 +1,30 @@
-/** The captions of an analysed video: preview, style, transcript, voice, renders. All parts share one time. */
+/** The captions of an analysed video: preview, style, words, voice, files, quality. All parts share one time. */
 import { getProsody, getResult, getScenario, getVideo, listStyles } from "./api.js";
+import { captionFiles } from "./caption_files.js";
 import { fill, h } from "./dom.js";
 import { errorLine, errorPanel } from "./error_panel.js";
 import { t } from "./i18n.js";
+import { notesPanel } from "./notes_panel.js";
 import { Playback } from "./playback.js";
 import { Plot } from "./plot.js";
+import { QualityPanel } from "./quality_panel.js";
 import { RenderPanel } from "./render_panel.js";
 import { colorProperties, speakerLegend, speakersOf } from "./speakers.js";
-import { stylePanel } from "./style_panel.js";
+import { StylePanel } from "./style_panel.js";
 import { TranscriptView } from "./transcript.js";
 
 const SETTLE_MS = 90; // a slider moves in many steps; the scenario is composed for where it rests
 
-export function resultView({ config, video, again }) {
-  const view = new ResultView(config, video, again);
+/** `again()` and `useCaptions(text)` start another analysis: by an engine, or with the words of a file. */
+export function resultView({ config, video, again, useCaptions }) {
+  const view = new ResultView(config, video, { again, useCaptions });
   view.load();
   return { element: view.element, leave: () => view.leave() };
 }
 
 class ResultView {
-  constructor(config, video, again) {
-    Object.assign(this, { config, video, again });
+  constructor(config, video, restarts) {
+    Object.assign(this, { config, video, restarts });
     this.element = h("div.result", {}, h("p.loading", { role: "status" }, t("video.loading")));
     this.speakers = new Map();
     this.parts = [];
@@ -56,11 +60,15 @@ class ResultView {
     this.plot = new Plot(seek);
     this.transcript = new TranscriptView(seek);
     this.legend = speakerLegend();
-    this.style = stylePanel(styles, (choice) => this.compose(choice));
-    this.renders = new RenderPanel({
-      config: this.config, video: this.video, picture: scenario, choice: () => this.style.choice(),
+    this.style = new StylePanel(styles, {
+      onChoice: (choice) => this.compose(choice),
+      baked: async (choice) => (await getScenario(this.video.id, choice)).style,
     });
-    this.parts = [this.playback, this.plot, this.renders];
+    const choice = () => this.style.choice();
+    this.renders = new RenderPanel({ config: this.config, video: this.video, picture: scenario, choice });
+    this.files = captionFiles(this.video, choice);
+    this.quality = new QualityPanel(this.video, (t_s) => this.look(t_s));
+    this.parts = [this.playback, this.plot, this.renders, this.quality];
     this.trouble = h("div.result-trouble");
     this.lay();
     this.colors = colorProperties(this.element, () => this.speakers);
@@ -69,17 +77,26 @@ class ResultView {
       this.transcript.follow(t_s, playing);
     });
     this.show(scenario);
+    this.quality.show(choice());
   }
 
   lay() {
     fill(this.element,
       h("div.result-main", {},
         h("div.stage-box", {}, this.playback.element, this.plot.element),
-        this.trouble, this.legend.element, this.transcript.element),
-      h("div.result-side", {}, this.style.element, this.renders.element, notes(this.result, this.again)));
+        this.trouble, this.legend.element, this.transcript.element, this.quality.element),
+      h("div.result-side", {}, this.style.element, this.renders.element, this.files,
+        notesPanel(this.result, this.restarts)));
   }
 
-  /** Ask for the scenario of a style; a newer wish overtakes an older one. */
+  /** Lead to a time, and to the picture at that time. */
+  look(t_s) {
+    this.playback.seek(t_s);
+    const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    this.playback.element.scrollIntoView({ block: "nearest", behavior: calm ? "auto" : "smooth" });
+  }
+
+  /** Ask for the scenario of a style, and how readable it is; a newer wish overtakes an older one. */
   compose(choice) {
     clearTimeout(this.timer);
     this.timer = setTimeout(async () => {
@@ -87,6 +104,7 @@ class ResultView {
       this.composing = new AbortController();
       try {
         this.show(await getScenario(this.video.id, choice, this.composing.signal));
+        this.quality.show(choice);
       } catch (error) {
         if (error.name !== "AbortError") fill(this.trouble, errorLine(error));
       }
@@ -116,16 +134,4 @@ class ResultView {
     this.transcript.show(result, speakers);
     this.plot.show({ result, prosody, speakers });
   }
-}
-
-/** How the analysis was made, and what is to be known about it. */
-function notes({ metadata, warnings }, again) {
-  const draft = metadata.engine === "offline";
-  const engine = [metadata.engine, metadata.model].filter(Boolean).join(" · ");
-  return h("section.panel.notes", {},
-    h("div.panel-head", {}, h("h2", {}, t("video.notes")), draft && h("span.badge.badge-draft", {}, t("video.draft"))),
-    h("p.engine", {}, t("video.engine", { engine })),
-    draft && h("p.hint", {}, t("video.draftHint")),
-    warnings.length > 0 && h("ul.warnings", {}, warnings.map((warning) => h("li", {}, warning))),
-    h("button.button.small", { type: "button", on: { click: again } }, t("video.reanalyse")));
 }

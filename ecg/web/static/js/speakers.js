@@ -4,12 +4,16 @@ import { clock } from "./format.js";
 import { t } from "./i18n.js";
 import { onScheme, readable } from "./colors.js";
 
+/** Ids of speakers whom nobody has named; those of a caption file are the names it gives. */
+const NAMELESS = /^SPEAKER_\d+$/;
+
 /** `{id → {color, name}}` of a scenario, names made up where it has none; in the order of first speech. */
 export function speakersOf(scenario, result) {
   const ids = [...new Set(result.segments.map((segment) => segment.speaker.speaker_id ?? "SPEAKER_00"))];
   return new Map(ids.filter((id) => scenario.speakers[id]).map((id, index) => {
     const { color, name } = scenario.speakers[id];
-    return [id, { color, name: name ?? t("speakers.name", { number: index + 1 }) }];
+    const told = NAMELESS.test(id) ? t("speakers.name", { number: index + 1 }) : id;
+    return [id, { color, name: name ?? told }];
   }));
 }
 

@@ -72,7 +72,8 @@ class VideoView {
   }
 
   showResult(video) {
-    const result = resultView({ config: this.config, video, again: () => this.askAgain() });
+    const useCaptions = async (captions) => this.follow(await analyse(this.id, null, captions));
+    const result = resultView({ config: this.config, video, again: () => this.askAgain(), useCaptions });
     this.put(result.element, result.leave);
   }
 
