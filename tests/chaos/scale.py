@@ -45,12 +45,12 @@ SIZES = {
     "R9": (Size(span_s=6.0), Size(span_s=50.0)),  # length of the step; its lease is a tenth
     "R10": (Size(n=6), Size(n=50)),  # good jobs behind the poison
     "R11": (Size(n=4), Size(n=50)),  # kills
-    "R12": (Size(n=8, step_s=0.2, times=2), Size(n=30, step_s=0.5, times=20)),  # jobs open; restarts
+    "R12": (Size(n=8, step_s=0.2, times=1), Size(n=30, step_s=0.5, times=20)),  # jobs open; restarts
     "R13": (Size(n=8, times=1), Size(n=20, times=10)),  # jobs, and deaths at each point
     "R14": (Size(n=12, step_s=0.1), Size(n=100, step_s=0.1)),  # jobs
-    "R16": (Size(n=1000), Size(n=10_000)),  # jobs
+    "R16": (Size(n=500), Size(n=10_000)),  # jobs
     "R17": (Size(times=1), Size(times=10)),  # cancels
-    "R19": (Size(n=60, step_s=0.05), Size(n=500, step_s=0.03)),  # jobs of the one who was first
+    "R19": (Size(n=40, step_s=0.05), Size(n=500, step_s=0.03)),  # jobs of the one who was first
     "last two parents": (Size(n=20), Size(n=200)),  # jobs
 }
 

@@ -20,7 +20,7 @@ from tests.client import Client
 
 SOFT_SHUTDOWN_S = 0.5
 #: Most deaths are waited for until a lease or a message is known to be lost: that takes all the time.
-SOON = {"ECG_LEASE_S": "1.2", "ECG_RENEW_S": "0.3", "ECG_RECONCILE_S": "0.2", "ECG_REPUBLISH_S": "1"}
+SOON = {"ECG_LEASE_S": "1.2", "ECG_RENEW_S": "0.3", "ECG_RECONCILE_S": "0.2", "ECG_REPUBLISH_S": "0.5"}
 #: Points that need something to happen on the way, as the params of the jobs that make it happen.
 FAKES: dict[str, dict[str, Any]] = {
     "fail": {"by_step": {"prosody": {"do": "ServiceUnavailable", "first": 1}}},
@@ -40,7 +40,7 @@ ALL_IN_LONG_STEPS = """
 
 @pytest.fixture(scope="module")
 def a_cluster_with_web() -> Iterator[Cluster]:
-    cluster = Cluster(web=True, ECG_CHAOS_SOFT_SHUTDOWN_S=str(SOFT_SHUTDOWN_S), **SOON)
+    cluster = Cluster(web=True, workers=3, ECG_CHAOS_SOFT_SHUTDOWN_S=str(SOFT_SHUTDOWN_S), **SOON)
     with cluster.running():
         yield cluster
 

@@ -174,7 +174,7 @@ def test_workers_whose_clocks_are_an_hour_off_work_as_any_other(record: Record):
         for worker in cluster.workers:
             worker.wait_ready()
         cluster.submit(how.n, fake={"sleep_s": how.step_s, "by_step": {"diarize": {"sleep_s": 0.0}}})
-        cluster.submit(2, fake={"by_step": {"transcribe": {"sleep_s": 5.0}}})  # longer than the lease
+        cluster.submit(2, fake={"by_step": {"transcribe": {"sleep_s": 3.0}}})  # longer than the lease
         cluster.wait(300)
         now_s = time.time() - time.monotonic()
         hours_off = {e.member: round((e.clock_s - e.at_s - now_s) / 3600) for e in cluster.entries()}

@@ -14,7 +14,7 @@ from tests.chaos.report import at
 from tests.chaos.scale import FULL, REPEAT, rounds, size
 
 POISONS = ("exit", "segfault", "memory", "kill_worker")
-MAX_LOSSES = 3 if FULL else 2
+MAX_LOSSES = 3 if FULL else 1
 
 
 @pytest.mark.alone
