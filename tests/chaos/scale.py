@@ -39,12 +39,12 @@ SIZES = {
     "R5 half open": (Size(), Size(n=100, step_s=0.1, span_s=90.0)),
     # Short enough for nobody to notice a timeout, long enough for answers to be lost: the slowest to mend.
     "R5 blip": (Size(n=20, step_s=0.05, span_s=3.0), Size(n=100, step_s=0.1, span_s=4.0)),
-    "R6": (Size(n=10, step_s=0.1, every_s=3.0, times=2), Size(n=100, step_s=0.1, every_s=10.0, times=6)),
+    "R6": (Size(n=10, step_s=0.1, every_s=2.0, times=2), Size(n=100, step_s=0.1, every_s=10.0, times=6)),
     "R7": (Size(n=1), Size(n=25)),  # trials, of each of two kinds
-    "R8": (Size(n=20), Size(n=200)),  # steps
+    "R8": (Size(n=10), Size(n=200)),  # steps
     "R9": (Size(span_s=6.0), Size(span_s=50.0)),  # length of the step; its lease is a tenth
     "R10": (Size(n=6), Size(n=50)),  # good jobs behind the poison
-    "R11": (Size(n=4), Size(n=50)),  # kills
+    "R11": (Size(n=3), Size(n=50)),  # kills
     "R12": (Size(n=8, step_s=0.2, times=1), Size(n=30, step_s=0.5, times=20)),  # jobs open; restarts
     "R13": (Size(n=8, times=1), Size(n=20, times=10)),  # jobs, and deaths at each point
     "R14": (Size(n=12, step_s=0.1), Size(n=100, step_s=0.1)),  # jobs

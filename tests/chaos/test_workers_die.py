@@ -52,7 +52,7 @@ def kill_in_turn(cluster: Cluster, every_s: float, most_s: float = 600.0) -> int
 def test_all_workers_killed_at_once_at_half_time_repeat_only_what_was_in_flight(record: Record):
     """R2: re-executions are at most as many as steps were running at the kill."""
     how = size("R2")
-    with Cluster(workers=4) as cluster:
+    with Cluster(workers=4 if FULL else 2) as cluster:
         cluster.submit(how.n, fake={"sleep_s": how.step_s})
         while cluster.ended() < how.n / 2:
             time.sleep(0.05)
