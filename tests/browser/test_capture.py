@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -33,8 +34,9 @@ def open_and_take(browser: CaptureBrowser, **scenario: object) -> list[np.ndarra
 def descendants(pid: int) -> set[int]:
     found = set()
     for children in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in map(int, children.read_text().split()):
-            found |= {child} | descendants(child)
+        with suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+            for child in map(int, children.read_text().split()):
+                found |= {child} | descendants(child)
     return found
 
 

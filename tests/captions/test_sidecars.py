@@ -217,16 +217,11 @@ def test_timestamps_rise_within_their_cue(scenario: Scenario) -> None:
             assert before < after
 
 
-def test_a_browser_colours_words_by_voice_and_time(tmp_path: Path) -> None:
-    playwright = pytest.importorskip("playwright.sync_api")
-    path = shutil.which("chromium-headless-shell")
-    require(path, "chromium-headless-shell is not installed")
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        page = browser.new_page()
-        page.set_content("<video></video>")
-        found = page.evaluate(_PARSE_IN_BROWSER, write(many_tongues(), "vtt"))
-        browser.close()
+def test_a_browser_colours_words_by_voice_and_time(chromium: Any) -> None:
+    page = chromium.new_page()
+    page.set_content("<video></video>")
+    found = page.evaluate(_PARSE_IN_BROWSER, write(many_tongues(), "vtt"))
+    page.close()
     assert [(round(cue["start"] * 1000), round(cue["end"] * 1000), cue["text"].split("\n"))
             for cue in found] == expected(many_tongues())  # fmt: skip
     assert [cue["voice"] for cue in found] == ["A", "Ben & <Co>", "A", "C", "Ben & <Co>", "Ben & <Co>"]
