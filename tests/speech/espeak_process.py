@@ -2,7 +2,7 @@
 
     python espeak_process.py LIBRARY VOICE WORDS_PER_MINUTE TEXT
 
-Standard output: a line of JSON with the sample rate and each word and its start in ms, then 16-bit mono sound.
+Standard output: a line of JSON with the sample rate and every word with its start in ms; then 16-bit sound.
 """
 
 import ctypes
