@@ -1,15 +1,13 @@
-"""The filter chains of a burn: the source's picture on a grid of frames, the captions, their colours."""
+"""The filter chain of a source's picture: on a grid of frames, in the size asked for, its colours known."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import ffmpeg
 
-from ecg.errors import BadRequest
 from ecg.media import source
 from ecg.media.header import Color
 from ecg.media.probe import MediaInfo
@@ -22,28 +20,6 @@ _INDEXED = ("mov", "matroska")  # containers in which a seek lands on a key fram
 _SEEK_MARGIN_S = 1.0
 _LEAST_PIXELS = 1 << 20
 _NEARLY = 2  # pixels by which a scaled side may miss before bars are drawn
-
-
-@dataclass(frozen=True, slots=True)
-class OverlaySpec:
-    """Where caption frames lie on the result, in its pixels; all even, inside the picture."""
-
-    x: int
-    y: int
-    width: int
-    height: int
-    fps: Fraction
-
-    def check(self, size: tuple[int, int], fps: Fraction) -> None:
-        """Raise `BadRequest` unless the box fits the picture, the chroma grid and the frame rate."""
-        box = (self.x, self.y, self.width, self.height)
-        inside = self.x + self.width <= size[0] and self.y + self.height <= size[1] and min(box[:2]) >= 0
-        if any(side % 2 for side in (*box, *size)) or not inside or min(box[2:]) < 2:
-            raise BadRequest(
-                f"The caption box {box} must be even and inside the even picture {size[0]}×{size[1]}."
-            )
-        if self.fps != fps:
-            raise BadRequest(f"Captions come at {self.fps} frames a second, the video has {fps}.")
 
 
 def even_size(width: int, height: int) -> tuple[int, int]:
@@ -89,17 +65,6 @@ def plain(size: tuple[int, int], fps: Fraction, background: str) -> Any:
     )  # fmt: skip
 
 
-def captions(overlay: OverlaySpec, info: MediaInfo) -> Any:
-    """Caption frames from stdin, in the colours of the picture they will lie on."""
-    frames = ffmpeg.input(
-        "pipe:0", format="rawvideo", pix_fmt="rgba", video_size=(overlay.width, overlay.height),
-        framerate=str(overlay.fps), protocol_whitelist="pipe",
-    )  # fmt: skip
-    out_range = "pc" if is_full_range(info) else "tv"
-    yuv = frames["v:0"].filter("scale", out_color_matrix=_matrix_of(info), out_range=out_range)
-    return yuv.filter("format", "yuva420p")
-
-
 def matrix(color: Color, width: int, height: int) -> str:
     """The scale filter's name for a picture's YCbCr matrix: as tagged, else as players guess it."""
     return _MATRICES.get(color.space or "") or _guessed(width, height)
@@ -110,7 +75,8 @@ def _guessed(width: int, height: int) -> str:
     return "bt709" if width >= _HD_WIDTH or height > _SD_HEIGHT else "smpte170m"
 
 
-def _matrix_of(info: MediaInfo) -> str:
+def matrix_of(info: MediaInfo) -> str:
+    """The scale filter's name for the matrix in which a source's picture is rendered."""
     if not info.has_video or _is_rgb(info):
         return "bt709"
     return matrix(info.color, info.width or 0, info.height or 0)
@@ -165,9 +131,9 @@ def _tagged(stream: Any, info: MediaInfo, size: tuple[int, int]) -> Any:
         yuv = stream.filter("scale", out_color_matrix="bt709", out_range="tv").filter("format", "yuv420p")
         return yuv.filter("setparams", colorspace="bt709", range="tv")
     stream = stream.filter("format", "yuv420p|yuvj420p")
-    if not info.color.space and _matrix_of(info) != _guessed(*size):
+    if not info.color.space and matrix_of(info) != _guessed(*size):
         # Untagged and scaled past the size at which players change their guess.
-        return stream.filter("setparams", colorspace=_matrix_of(info))
+        return stream.filter("setparams", colorspace=matrix_of(info))
     return stream
 
 

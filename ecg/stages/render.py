@@ -15,8 +15,10 @@ from ecg.captions.composer import compose
 from ecg.captions.scenario import Scenario
 from ecg.captions.style import Style, load_style
 from ecg.errors import RenderProofFailed
-from ecg.media.encode import burn, frame_span, join
-from ecg.media.picture import OverlaySpec, even_size
+from ecg.media.encode import burn, frame_span
+from ecg.media.join import join
+from ecg.media.overlay import OverlaySpec
+from ecg.media.picture import even_size
 from ecg.media.probe import Limits, MediaInfo, probe
 from ecg.media.source import TRUSTED
 from ecg.transcript import Transcript

@@ -9,7 +9,7 @@ from celery.signals import worker_process_shutdown
 from ecg.browser.capture import CaptureBrowser
 from ecg.captions import PLAYER_DIR
 from ecg.config import settings
-from ecg.media.encode import pick_encoder
+from ecg.media.encoders import pick_encoder
 from ecg.stages import render
 from ecg.tasks.step import step
 from ecg.tasks.work import Outcome, Work

@@ -9,7 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from ecg.media.encode import OverlaySpec, burn, even_size, join
+from ecg.media.encode import burn
+from ecg.media.join import join
+from ecg.media.overlay import OverlaySpec
+from ecg.media.picture import even_size
 from ecg.media.probe import Limits, MediaInfo, probe
 
 YELLOW = (255, 212, 0)

@@ -13,8 +13,10 @@ import psutil
 import pytest
 
 from ecg.errors import BadRequest, CommandFailed, ProcessingError
-from ecg.media.encode import OverlaySpec, burn_command, even_size, frame_span
+from ecg.media.encode import burn_command, frame_span
 from ecg.media.frames import decode_frame
+from ecg.media.overlay import OverlaySpec
+from ecg.media.picture import even_size
 from ecg.media.probe import Limits, MediaInfo, probe
 from tests.media import clips
 from tests.media.renders import CLEAR, YELLOW, box, burn_all, caption, forever, render

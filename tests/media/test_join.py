@@ -10,8 +10,8 @@ import pytest
 
 from ecg.errors import BadRequest, ProcessingError
 from ecg.media.audio import extract_audio
-from ecg.media.encode import join
 from ecg.media.frames import frames_at
+from ecg.media.join import join
 from ecg.media.probe import Limits, probe
 from tests.media import clips
 from tests.media.renders import burn_all, render
