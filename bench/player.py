@@ -9,9 +9,11 @@ second to open and a frame's time, 16.7 ms, for 99 of 100 frames.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from playwright.sync_api import Page, Route, sync_playwright
+from playwright.sync_api import Page, Route, ViewportSize, sync_playwright
 
 from ecg.browser.chromium import find_chromium
 from ecg.captions import PLAYER_DIR, compose, load_style
@@ -20,7 +22,7 @@ from ecg.transcript import Features, Segment, Transcript, Word
 
 LONG_S, SHORT_S = 7200, 60
 WORDS_PER_S = 20_000 / LONG_S
-SIZE = {"width": 1280, "height": 720}
+SIZE: ViewportSize = {"width": 1280, "height": 720}
 OPEN_TARGET_MS, FRAME_TARGET_MS = 1000, 1000 / 60
 SITE = "http://player.bench"
 TEXT = ("and so it happened that nobody had seen the old lighthouse keeper since Tuesday evening when he "
@@ -85,17 +87,24 @@ def share(values: list[float], part: float) -> float:
     return sorted(values)[min(int(part * len(values)), len(values) - 1)]
 
 
-def main() -> None:
+@contextmanager
+def player_page(size: ViewportSize) -> Iterator[Page]:
+    """A page that can import the player, with an empty ``#root``."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=find_chromium(settings().chromium), chromium_sandbox=settings().chromium_sandbox
         )
-        page = browser.new_page(viewport=SIZE)
+        page = browser.new_page(viewport=size)
         page.route(f"{SITE}/**", serve)
         page.goto(f"{SITE}/")
+        yield page
+        browser.close()
+
+
+def main() -> None:
+    with player_page(SIZE) as page:
         measure(page, SHORT_S)  # loads the fonts
         short, long = measure(page, SHORT_S), measure(page, LONG_S)
-        browser.close()
     print(json.dumps({
         "name": "player", "ratio": round(long["open_ms"] / short["open_ms"], 2),
         "ok": long["open_ms"] <= OPEN_TARGET_MS and long["frame_p99_ms"] <= FRAME_TARGET_MS,

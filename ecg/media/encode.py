@@ -21,22 +21,18 @@ from ecg.media.probe import MediaInfo
 from ecg.media.runner import ProgressCallback
 
 
-def frame_span(fps: Fraction, start_s: float, duration_s: float) -> tuple[int, int]:
-    """First frame and number of frames of ``[start_s, start_s + duration_s)``.
-
-    Neighbouring spans share no frame and leave none out; a span shorter than a frame may have none.
-    """
-    first = round(start_s * fps)
-    return first, round((start_s + duration_s) * fps) - first
+def frame_count(fps: Fraction, duration_s: float) -> int:
+    """How many frames a video of that length has."""
+    return round(duration_s * fps)
 
 
 def burn(
     path: Path, out: Path, *, info: MediaInfo, overlay: OverlaySpec, frames: Iterable[bytes | memoryview],
     encoder: str, size: tuple[int, int], fps: Fraction, quality: int = 75, preset: str = "veryfast",
-    start_s: float = 0.0, duration_s: float | None = None, background: str = "0x101014",
+    first: int = 0, count: int | None = None, background: str = "0x101014",
     timeout_s: float = 3600.0, on_progress: ProgressCallback | None = None,
 ) -> int:  # fmt: skip
-    """Encode ``[start_s, start_s + duration_s)`` with captions to ``out``, video only; returns its frames.
+    """Encode ``count`` frames from ``first`` on (all that follow) to ``out``, video only; returns how many.
 
     ``frames``: one per output frame, RGBA with straight alpha, ``overlay.height × overlay.width × 4``
     bytes. They are taken one at a time, as fast as ffmpeg reads them. ``size``: even width and height
@@ -46,7 +42,8 @@ def burn(
     Raises `CommandFailed` with ffmpeg's stderr, `TimeoutExceeded`, and `ProcessingError` when ``frames``
     ends early or has a frame of another size.
     """
-    first, count = frame_span(fps, start_s, info.duration_s - start_s if duration_s is None else duration_s)
+    if count is None:
+        count = frame_count(fps, info.duration_s) - first
     command = burn_command(
         path, out, info=info, overlay=overlay, encoder=encoder, size=size, fps=fps, quality=quality,
         preset=preset, first=first, count=count, background=background,

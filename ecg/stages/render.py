@@ -15,7 +15,7 @@ from ecg.captions.composer import compose
 from ecg.captions.scenario import Scenario
 from ecg.captions.style import Style, load_style
 from ecg.errors import RenderProofFailed
-from ecg.media.encode import burn, frame_span
+from ecg.media.encode import burn, frame_count
 from ecg.media.join import join
 from ecg.media.overlay import OverlaySpec
 from ecg.media.picture import even_size
@@ -65,7 +65,7 @@ def prepare(
         )
     out.write_text(json.dumps(scenario.to_json(), ensure_ascii=False))
     fps = _fps(info, options)
-    _, frames = frame_span(fps, 0.0, info.duration_s)
+    frames = frame_count(fps, info.duration_s)
     return Plan(width, height, str(fps), options["quality"], frames, info.duration_s, info.to_json())
 
 

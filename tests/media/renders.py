@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ecg.media.encode import burn
+from ecg.media.encode import burn, frame_count
 from ecg.media.join import join
 from ecg.media.overlay import OverlaySpec
 from ecg.media.picture import even_size
@@ -55,8 +55,10 @@ def burn_all(
 def render(source: Path, out: Path, *, chunks: int = 1, **options: Any) -> Path:
     """Burn in ``chunks`` equal parts and join them."""
     info, parts = probe(source, Limits()), []
+    frames = frame_count(options.get("fps") or info.fps or Fraction(30), info.duration_s)
     for number in range(chunks):
-        span = {"start_s": info.duration_s * number / chunks, "duration_s": info.duration_s / chunks}
+        first, after = (round(frames * n / chunks) for n in (number, number + 1))
+        span = {"first": first, "count": after - first}
         parts.append(
             burn_all(source, out.with_name(f"{out.stem}-{number}.mp4"), info=info, **span, **options)
         )

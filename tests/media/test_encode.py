@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from ecg.errors import BadRequest, CommandFailed, ProcessingError
-from ecg.media.encode import burn_command, frame_span
+from ecg.media.encode import burn_command
 from ecg.media.frames import decode_frame
 from ecg.media.overlay import OverlaySpec
 from ecg.media.picture import even_size
@@ -279,13 +279,6 @@ def test_another_frame_rate_keeps_the_time(tmp_path: Path):
     source = clips.counter(tmp_path / "a.mp4", frames=25)
     out = render(source, tmp_path / "o.mp4", fps=Fraction(50))
     assert clips.numbers(out) == [number // 2 for number in range(50)]
-
-
-def test_neighbouring_spans_leave_no_frame_out_and_share_none():
-    fps, cuts = Fraction(30000, 1001), [0.0, 0.333, 1.0, 1.01, 2.5]
-    spans = [frame_span(fps, a, b - a) for a, b in pairwise(cuts)]
-    frames = [first + number for first, count in spans for number in range(count)]
-    assert frames == list(range(round(2.5 * fps)))
 
 
 # --- what goes wrong
