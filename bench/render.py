@@ -115,7 +115,8 @@ class Bench:
         params = {"options": {"quality": 75}}
         plan = render.prepare(source, given, given, params, Limits(size_bytes=2**40), HD, made)
         chunk = self.folder / "chunk.mp4"
-        figures = render.chunk(source, made, plan, chunk, self.browser, SOFTWARE, preset, lambda share: None)
+        figures = render.chunk(source, made, plan, render.Span(0, plan.frames), chunk, self.browser, SOFTWARE,
+                               preset, lambda share: None)  # fmt: skip
         render.assemble([chunk], source, plan, out)
         return figures
 

@@ -20,6 +20,10 @@ from ecg.media.overlay import OverlaySpec
 from ecg.media.probe import MediaInfo
 from ecg.media.runner import ProgressCallback
 
+#: Frames from one key frame that is always there to the next, counted from the start of the video: a chunk
+#: that begins at one is coded as the same part of the whole.
+KEY_FRAME_EVERY = 250
+
 
 def frame_count(fps: Fraction, duration_s: float) -> int:
     """How many frames a video of that length has."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from ecg.captions.composer import compose
 from ecg.captions.scenario import Scenario
 from ecg.captions.style import Style, load_style
 from ecg.errors import RenderProofFailed
-from ecg.media.encode import burn, frame_count
+from ecg.media.encode import KEY_FRAME_EVERY, burn, frame_count
 from ecg.media.join import join
 from ecg.media.overlay import OverlaySpec
 from ecg.media.picture import even_size
@@ -27,6 +29,10 @@ Progress = Callable[[float], None]
 #: Frame rate of the picture laid under media that has only sound.
 STILL_FPS = Fraction(30)
 MAX_FPS = Fraction(60)
+#: A chunk shorter than this is not worth a browser page and a seek; of a longer one too much may be lost.
+LEAST_CHUNK_S, MOST_CHUNK_S = 20.0, 300.0
+# How long ffmpeg may take for a chunk, whatever the deadline of the step: it grows with the video.
+_LEAST_TIMEOUT_S, _TIMEOUT_PER_S = 600.0, 60.0
 
 
 @dataclass(frozen=True)
@@ -89,19 +95,43 @@ def _fps(info: MediaInfo, options: Mapping[str, Any]) -> Fraction:
     return min(info.fps or STILL_FPS, MAX_FPS)
 
 
+@dataclass(frozen=True)
+class Span:
+    """Frames ``first`` to ``first + count`` of the video."""
+
+    first: int
+    count: int
+
+
+def cut(plan: Plan, workers: int) -> list[Span]:
+    """The chunks of a render that ``workers`` may work on at once: even ones, one or more for each.
+
+    They begin where the encoder has a key frame in any case, so that it codes the same picture the same way
+    however the video is cut.
+    """
+    group_s = float(KEY_FRAME_EVERY / Fraction(plan.fps))
+    groups = math.ceil(plan.frames / KEY_FRAME_EVERY)
+    worthwhile = max(1, int(groups * group_s / LEAST_CHUNK_S))
+    turns = math.ceil(groups * group_s / (MOST_CHUNK_S * workers))
+    chunks = min(groups, worthwhile, workers * turns)
+    edges = [round(groups * number / chunks) * KEY_FRAME_EVERY for number in range(chunks)]
+    return [Span(first, after - first) for first, after in pairwise([*edges, plan.frames])]
+
+
 def chunk(
-    source: Path, scenario: Path, plan: Plan, out: Path, browser: CaptureBrowser, encoder: str,
+    source: Path, scenario: Path, plan: Plan, span: Span, out: Path, browser: CaptureBrowser, encoder: str,
     preset: str, on_progress: Progress,
 ) -> dict[str, Any]:  # fmt: skip
-    """Draw the captions and lay them over the picture; returns the figures of the render."""
+    """Draw the captions of a chunk and lay them over the picture; returns the figures of the render."""
     started_s = time.monotonic()
     fps = Fraction(plan.fps)
     with browser.open(json.loads(scenario.read_text()), plan.width, plan.height) as session:
         box = session.box
         burn(
             source, out, info=plan.info, overlay=OverlaySpec(box.x, box.y, box.width, box.height, fps),
-            frames=session.frames(0, plan.frames, fps), encoder=encoder, preset=preset,
-            size=(plan.width, plan.height), fps=fps, quality=plan.quality, on_progress=on_progress,
+            frames=session.frames(span.first, span.count, fps), first=span.first, count=span.count,
+            encoder=encoder, preset=preset, size=(plan.width, plan.height), fps=fps, quality=plan.quality,
+            timeout_s=_LEAST_TIMEOUT_S + _TIMEOUT_PER_S * float(span.count / fps), on_progress=on_progress,
         )  # fmt: skip
         metrics = asdict(session.metrics)
     return {**metrics, "encoder": encoder, "wall_s": round(time.monotonic() - started_s, 2)}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 
 from ecg.config import settings
 from ecg.jobs.graphs import CHUNK
 from ecg.media.probe import Limits
 from ecg.stages import analysis, render
+from ecg.tasks.fleet import render_workers
 from ecg.tasks.step import step
 from ecg.tasks.work import Outcome, Work
 
@@ -53,8 +55,10 @@ def prepare(work: Work) -> Outcome:
     scenario = work.out("scenario.json")
     plan = render.prepare(work.source(), transcript, given, work.params, Limits.from_settings(settings()),
                           settings().audio_background_size, scenario)  # fmt: skip
-    return Outcome({"scenario.json": scenario}, plan.to_json(), media_s=plan.duration_s,
-                   added=((CHUNK, CHUNK.weight, {}),), added_before="assemble")  # fmt: skip
+    spans = render.cut(plan, render_workers() if plan.duration_s > 2 * render.LEAST_CHUNK_S else 1)
+    chunks = tuple((CHUNK, CHUNK.weight * span.count / plan.frames, asdict(span)) for span in spans)
+    return Outcome({"scenario.json": scenario}, plan.to_json(), media_s=plan.duration_s, added=chunks,
+                   added_before="assemble")  # fmt: skip
 
 
 @step("assemble")

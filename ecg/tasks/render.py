@@ -34,6 +34,7 @@ def chunk(work: Work) -> Outcome:
     """Draw and encode one chunk."""
     plan, out = render.Plan(**work.results("prepare")[0]), work.out("chunk.mp4")
     scenario, encoder = work.input("prepare", "scenario.json"), pick_encoder(settings().encoder)
-    metrics = render.chunk(work.source(), scenario, plan, out, browser(), encoder, settings().x264_preset,
-                           work.progress)  # fmt: skip
+    span = render.Span(**work.step_params)
+    metrics = render.chunk(work.source(), scenario, plan, span, out, browser(), encoder,
+                           settings().x264_preset, work.progress)  # fmt: skip
     return Outcome({"chunk.mp4": out}, metrics)

@@ -17,7 +17,7 @@ POISONS = ("exit", "segfault", "memory", "kill_worker")
 MAX_LOSSES = 3 if FULL else 1
 
 
-@pytest.mark.alone
+@pytest.mark.calm
 @pytest.mark.parametrize("nth", rounds("R1"))
 def test_workers_killed_in_turn_lose_nothing_and_do_nothing_twice(cluster: Cluster, record: Record, nth: int):
     """R1: the whole group of a worker is killed every two seconds, the two in turn."""
@@ -67,7 +67,7 @@ def test_all_workers_killed_at_once_at_half_time_repeat_only_what_was_in_flight(
         assert account.re_executed <= in_flight
 
 
-@pytest.mark.alone
+@pytest.mark.calm
 @pytest.mark.parametrize("poisons", [(poison,) for poison in POISONS] if FULL else [POISONS])
 def test_a_job_that_kills_its_workers_fails_with_its_error_and_holds_nobody_up(
     record: Record, poisons: tuple[str, ...]
