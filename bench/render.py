@@ -22,7 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,6 @@ from ecg.captions.sidecars import formats
 from ecg.config import settings
 from ecg.media.encoders import SOFTWARE
 from ecg.media.probe import Limits
-from ecg.memory import MemoryWatch
 from ecg.stages import render
 from ecg.transcript import Features, Segment, Transcript, Word
 
@@ -47,7 +46,7 @@ TEXT = ("and so it happened that nobody had seen the old lighthouse keeper since
         "rowed out alone to look after the lamp, which had gone dark.")  # fmt: skip
 HD, UHD, SMALL = (1920, 1080), (3840, 2160), (640, 360)
 TARGETS = {"veryfast": 1.10, "ultrafast": 1.30, "uhd": 1.10, "capture": 230.0, "capture_uhd": 80.0,
-           "memory": 1.10}  # fmt: skip
+           "memory": 1.10, "two_workers": 1.0}  # fmt: skip
 
 
 # --- what is rendered
@@ -66,6 +65,13 @@ def make_source(folder: Path, size: tuple[int, int], seconds: float) -> Path:
         "-pix_fmt", "yuv420p", "-c:a", "aac", path,
     )  # fmt: skip
     return path
+
+
+def shape(source: Path) -> tuple[int, int, float]:
+    """Width, height and seconds of what `make_source` made."""
+    size, _, seconds = source.stem.partition("-")
+    width, _, height = size.partition("x")
+    return int(width), int(height), float(seconds)
 
 
 def make_transcript(duration_s: float, gap: float = 0.1) -> Transcript:
@@ -103,22 +109,38 @@ class Bench:
 
     def __init__(self, folder: Path, browser: CaptureBrowser, rounds: int) -> None:
         self.folder, self.browser, self.rounds = folder, browser, rounds
+        self.scenario = folder / "scenario.json"
 
     def ours(self, source: Path, preset: str, scenario: Callable[[dict], dict] = lambda given: given) -> dict:
-        """A whole render; its own figures."""
-        out, made = self.folder / "ours.mp4", self.folder / "scenario.json"
-        seconds = float(source.stem.rpartition("-")[2])
-        width, height = map(int, source.stem.partition("-")[0].split("x"))
-        given = self.folder / "given.json"
+        """A whole render as one worker does it, proof and all; its own figures."""
+        plan = self.prepared(source, scenario)
+        spans = render.cut(plan, workers=1)
+        figures = [self.chunk(source, plan, span, preset) for span in spans]
+        return self.assembled(source, plan, spans, figures)
+
+    def prepared(self, source: Path, scenario: Callable[[dict], dict] = lambda given: given) -> render.Plan:
+        """The first step."""
+        width, height, seconds = shape(source)
         drawn = compose(make_transcript(seconds), load_style(), width, height).to_json()
+        given = self.folder / "given.json"
         given.write_text(json.dumps(scenario(drawn)))
-        params = {"options": {"quality": 75}}
-        plan = render.prepare(source, given, given, params, Limits(size_bytes=2**40), HD, made)
-        chunk = self.folder / "chunk.mp4"
-        figures = render.chunk(source, made, plan, render.Span(0, plan.frames), chunk, self.browser, SOFTWARE,
-                               preset, lambda share: None)  # fmt: skip
-        render.assemble([chunk], source, plan, out)
-        return figures
+        limits = Limits(size_bytes=2**40)
+        return render.prepare(source, given, given, {"options": {"quality": 75}}, limits, HD, self.scenario)
+
+    def chunk(self, source: Path, plan: render.Plan, span: render.Span, preset: str) -> dict[str, Any]:
+        """A step of the middle."""
+        return render.chunk(
+            source, self.scenario, plan, span, self.folder / f"{span.first}.mp4",
+            self.folder / f"{span.first}.npz", self.browser, SOFTWARE, preset, lambda share: None,
+        )  # fmt: skip
+
+    def assembled(
+        self, source: Path, plan: render.Plan, spans: Sequence[render.Span], figures: Sequence[dict]
+    ) -> dict[str, Any]:
+        """The last step."""
+        chunks = [self.folder / f"{span.first}.mp4" for span in spans]
+        witnessed = [chunk.with_suffix(".npz") for chunk in chunks]
+        return render.assemble(chunks, witnessed, figures, source, plan, self.folder / "ours.mp4")
 
     def plain(self, source: Path, preset: str, *filters: str) -> None:
         """Re-encoding and nothing else."""
@@ -129,8 +151,7 @@ class Bench:
 
     def libass(self, source: Path, preset: str) -> None:
         """The same words burnt in by libass."""
-        width, height = map(int, source.stem.partition("-")[0].split("x"))
-        seconds = float(source.stem.rpartition("-")[2])
+        width, height, seconds = shape(source)
         scenario = compose(make_transcript(seconds), load_style(), width, height)
         (self.folder / "captions.ass").write_text(formats.write(scenario, "ass"))
         self.plain(source, preset, f"ass=filename={self.folder}/captions.ass")
@@ -221,7 +242,7 @@ def peers(bench: Bench) -> dict[str, Any]:
 
 def full_page_pngs(bench: Bench, source: Path) -> None:
     """A PNG of the whole transparent page for every frame, laid over by ffmpeg."""
-    size, seconds = {"width": HD[0], "height": HD[1]}, float(source.stem.rpartition("-")[2])
+    size, (_, _, seconds) = {"width": HD[0], "height": HD[1]}, shape(source)
     scenario = compose(make_transcript(seconds), load_style(), *HD).to_json()
     command = [
         "ffmpeg", "-nostdin", "-v", "error", "-y", "-i", source, "-f", "image2pipe", "-framerate", FPS,
@@ -235,6 +256,33 @@ def full_page_pngs(bench: Bench, source: Path) -> None:
         for frame in range(int(seconds * FPS)):
             page.evaluate("(t_s) => player.seek(t_s)", frame / FPS)
             encoder.stdin.write(page.screenshot(omit_background=True))
+
+
+def two_workers(bench: Bench) -> dict[str, Any]:
+    """Two render workers on one video against one, on the same cores: chunks by processes of their own."""
+    source = make_source(bench.folder, HD, 60)
+    plan = bench.prepared(source)
+    spans = render.cut(plan, workers=2)
+    assert len(spans) == 2
+
+    def by(*shares: Sequence[render.Span]) -> None:
+        figures = in_processes(bench.folder, source, shares)
+        bench.assembled(source, plan, spans, figures)
+
+    return bench.compared(lambda: by(spans[:1], spans[1:]), lambda: by(spans))
+
+
+def in_processes(folder: Path, source: Path, shares: Sequence[Sequence[render.Span]]) -> list[dict[str, Any]]:
+    """The figures of all chunks; each share is worked off by one process, all at once."""
+    at_work = [
+        subprocess.Popen(
+            [sys.executable, "-m", "bench.render", "--folder", folder, "--one", source,
+             *(part for span in share for part in ("--span", f"{span.first}:{span.count}"))],
+            stdout=subprocess.PIPE, text=True,
+        ) for share in shares
+    ]  # fmt: skip
+    told = [worker.communicate()[0].splitlines()[-1] for worker in at_work]
+    return [figures for line in told for figures in json.loads(line)]
 
 
 def capture(bench: Bench) -> dict[str, Any]:
@@ -296,9 +344,9 @@ def two_hours(bench: Bench) -> dict[str, Any]:
 def peak_mb(bench: Bench, minutes: int) -> int:
     """Of a render in a process of its own, as a worker's: the one before has left nothing in it."""
     source = repeated(bench.folder, minutes)
-    command = [sys.executable, "-m", "bench.render", "--one", str(source), "--folder", str(bench.folder)]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    return round(json.loads(done.stdout.splitlines()[-1])["peak_bytes"] / 1e6)
+    plan = bench.prepared(source)
+    figures = in_processes(bench.folder, source, [render.cut(plan, workers=1)])
+    return round(max(part["peak_memory_bytes"] for part in figures) / 1e6)
 
 
 def repeated(folder: Path, minutes: int) -> Path:
@@ -311,8 +359,10 @@ def repeated(folder: Path, minutes: int) -> Path:
 
 PARTS: dict[str, Callable[[Bench], dict[str, Any]]] = {
     part.__name__: part
-    for part in (veryfast, ultrafast, uhd, popping, peers, capture, capture_uhd, memory, two_hours)
-}
+    for part in (
+        veryfast, ultrafast, uhd, popping, peers, two_workers, capture, capture_uhd, memory, two_hours,
+    )
+}  # fmt: skip
 
 
 def capture_browser(capture: str = "") -> CaptureBrowser:
@@ -328,15 +378,16 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--folder", type=Path, help="where sources are kept from run to run")
     parser.add_argument("--one", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--span", action="append", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     with contextlib.ExitStack() as held:
         folder = asked.folder or Path(held.enter_context(tempfile.TemporaryDirectory(prefix="bench-render-")))
         folder.mkdir(parents=True, exist_ok=True)
         bench = Bench(folder, held.enter_context(capture_browser()), asked.rounds)
         if asked.one:
-            with MemoryWatch(0.5) as watch:
-                bench.ours(asked.one, "ultrafast")
-            print(json.dumps({"peak_bytes": watch.peak_bytes, "trend": watch.trend_bytes_per_min}))
+            plan = bench.prepared(asked.one)
+            spans = [render.Span(*map(int, span.split(":"))) for span in asked.span]
+            print(json.dumps([bench.chunk(asked.one, plan, span, "ultrafast") for span in spans]))
             return
         found = {}
         for name in asked.part or [name for name in PARTS if name != "two_hours"]:

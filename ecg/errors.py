@@ -16,6 +16,7 @@ EcgError
 ├── WorkerLost              WORKER_LOST          500   every worker that took the step died
 ├── ProcessingError         PROCESSING_ERROR     500   a stage failed for a reason of its own
 │   ├── CommandFailed       PROCESSING_ERROR     500   a child process failed: argv, exit code, stderr tail
+│   │   └── CommandKilled   PROCESSING_ERROR     500   retryable: it crashed or was killed
 │   ├── RenderProofFailed   RENDER_PROOF_FAILED  500   the finished video does not show what it must
 │   └── EngineUnavailable   ENGINE_UNAVAILABLE   503   the engine named is not installed or has no weights
 ├── GpuMemoryError          GPU_MEMORY_ERROR     503   retryable
@@ -139,6 +140,12 @@ class ProcessingError(EcgError):
 
 class CommandFailed(ProcessingError):
     """A child process failed; ``details`` has ``argv``, ``exit_code`` and ``stderr_tail``."""
+
+
+class CommandKilled(CommandFailed):
+    """A signal ended a child process: a crash, the kernel short of memory, or someone."""
+
+    retryable = True
 
 
 class RenderProofFailed(ProcessingError):

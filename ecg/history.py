@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
@@ -54,14 +55,25 @@ def filenames(session: Session, jobs: Sequence[Job]) -> dict[str, str]:
 
 
 def files_of(session: Session, job_ids: Sequence[str], step: str, name: str) -> dict[str, str]:
-    """The key of a file that a finished step left, by job; jobs that have none are left out."""
+    """The key of a file that a finished step left, by job; jobs that have none are left out.
+
+    ``name`` may hold the ``%`` of SQL for the part that differs.
+    """
     query = (
         select(Artifact.job_id, Artifact.key)
         .join(Step, Step.id == Artifact.step_id)
-        .where(Artifact.job_id.in_(job_ids), Artifact.name == name)
+        .where(Artifact.job_id.in_(job_ids), Artifact.name.like(name))
         .where(Step.name == step, Step.status == StepStatus.DONE)
     )
     return {row.job_id: row.key for row in session.execute(query)}
+
+
+def results_of(session: Session, job_ids: Sequence[str], step: str) -> dict[str, dict[str, Any]]:
+    """What a finished step of each job returned, by job; jobs that have none are left out."""
+    query = select(Step.job_id, Step.result).where(
+        Step.job_id.in_(job_ids), Step.name == step, Step.status == StepStatus.DONE
+    )
+    return {row.job_id: row.result or {} for row in session.execute(query)}
 
 
 def owned_key(session: Session, user_id: str, key: str) -> str:

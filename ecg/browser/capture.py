@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -20,11 +20,12 @@ from ecg.browser.canvas import CanvasPage, canvas_fault
 from ecg.browser.chromium import Chromium, find_chromium
 from ecg.browser.screenshot import ScreenshotPage
 from ecg.browser.server import PlayerServer
-from ecg.browser.wire import Box
+from ecg.browser.wire import Box, Change
 from ecg.captions import Scenario
-from ecg.errors import BadRequest, ProcessingError
+from ecg.errors import BadRequest, ProcessingError, ServiceUnavailable
 
 _log = logging.getLogger(__name__)
+_Answer = TypeVar("_Answer")
 
 _CAPTURES = ("auto", "canvas", "screenshot")
 
@@ -35,31 +36,66 @@ class CaptureMetrics:
 
     path: str
     """How pixels left Chromium: ``canvas`` or ``screenshot``."""
+    due: int = 0
+    """Frames asked for."""
     frames: int = 0
     """Frames handed out."""
     drawn: int = 0
     """Frames that differed from the one before, and so were drawn."""
     bytes_moved: int = 0
     """Pixels taken out of Chromium, in bytes of RGBA."""
+    restarts: int = 0
+    """How often a Chromium that died or hung in the middle was replaced."""
 
     @property
     def reused(self) -> int:
         """Frames that were the one before again."""
         return self.frames - self.drawn
 
+    @property
+    def dropped(self) -> int:
+        """Frames asked for that nobody got."""
+        return self.due - self.frames
+
+    def to_json(self) -> dict[str, Any]:
+        figures = {"frames": self.frames, "drawn": self.drawn, "reused": self.reused, "dropped": self.dropped}
+        return {"path": self.path, **figures, "bytes_moved": self.bytes_moved, "restarts": self.restarts}
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """A page that has a scenario, the box it draws in, and what must be closed after it."""
+
+    page: CanvasPage | ScreenshotPage
+    box: Box
+    held: contextlib.ExitStack
+
 
 class CaptureSession:
     """One scenario on a capture page. A context manager; made by `CaptureBrowser.open`.
 
-    ``box``: the part of the picture that `frames` shows; no caption is ever outside it.
+    ``size``: width and height of the picture. ``box``: the part of it that `frames` shows; no caption is
+    ever outside it. ``changed``: rectangles ``(x, y, width, height)`` of the box, outside of which the frame
+    last handed out is the one before it.
+
+    When Chromium dies or hangs in the middle, the session goes on in a fresh one, where it was, at most
+    ``restarts`` times and only once at the same frame.
     """
 
-    def __init__(self, page: CanvasPage | ScreenshotPage, box: Box, held: contextlib.ExitStack) -> None:
-        self.box = box
-        self.path = page.path
-        self.metrics = CaptureMetrics(page.path)
-        self._page = page
-        self._held = held
+    def __init__(
+        self, load: Callable[[], _Loaded], end: Callable[[], None], size: tuple[int, int], restarts: int
+    ) -> None:
+        self._load, self._end, self._restarts_left = load, end, restarts
+        self._stopped_at: int | None = None
+        self._take(load())
+        self.size = size
+        self.box = self._box
+        self.path = self._page.path
+        self.metrics = CaptureMetrics(self.path)
+        self.changed: tuple[tuple[int, int, int, int], ...] = ()
+
+    def _take(self, loaded: _Loaded) -> None:
+        self._page, self._box, self._held = loaded.page, loaded.box, loaded.held
 
     def __enter__(self) -> CaptureSession:
         return self
@@ -76,18 +112,21 @@ class CaptureSession:
 
         Each is straight RGBA, ``box.width * box.height * 4`` bytes, and good until the next is asked
         for: the same buffer is written again. The iterator may be left at any point.
-        Raises `ProcessingError` when the player fails, `ServiceUnavailable` when Chromium does.
+        Raises `ProcessingError` when the player fails, `ServiceUnavailable` when Chromium does so again
+        and again.
         """
         picture = np.zeros((self.box.height, self.box.width, 4), np.uint8)
         view = picture.data.cast("B").toreadonly()
         done = 0
-        for change in self._page.wire.changes(first_frame, count, fps, self._page.ahead):
+        self.metrics.due += count
+        for change, patches in self._changes(first_frame, count, fps):
+            self.changed = ()
             for _ in range(change.repeat):
                 self.metrics.frames += 1
                 yield view
             done += change.repeat
             if change.boxes:
-                self._patch(picture, change.boxes, self._page.patches(change))
+                self._patch(picture, change.boxes, patches)
                 self.metrics.frames += 1
                 self.metrics.drawn += 1
                 yield view
@@ -95,10 +134,62 @@ class CaptureSession:
         if done != count:
             raise ProcessingError(f"The capture page sent {done} frames where {count} were due.")
 
-    def _patch(self, picture: np.ndarray, boxes: tuple[Box, ...], patches: Iterator[np.ndarray]) -> None:
-        for box, patch in zip(boxes, patches, strict=True):
-            left, top = box.x - self.box.x, box.y - self.box.y
-            picture[top : top + box.height, left : left + box.width] = patch
+    def inventory(self, from_s: float, to_s: float) -> dict[str, Any]:
+        """What must be seen from ``from_s`` until before ``to_s``: the player's word, not a look at pixels.
+
+        ``cues`` as `mustShow` of the player returns them, each word also with ``blank`` (its glyphs leave
+        no trace); ``font_fault``: why they could not be drawn in their own fonts at this moment, or None.
+        A range of frames still going on ends.
+        """
+        asked = {"from_s": from_s, "to_s": to_s}
+        return self._persistently(lambda: self._page.wire.ask(inventory=asked), at=-1)
+
+    def _changes(
+        self, first_frame: int, count: int, fps: Fraction
+    ) -> Iterator[tuple[Change, list[np.ndarray]]]:
+        """The changes of a range with their pixels, if need be out of several Chromiums."""
+        done = 0
+        while True:
+            changes = self._page.wire.changes(first_frame + done, count - done, fps, self._page.ahead)
+            try:
+                for change in changes:
+                    yield change, list(self._page.patches(change))
+                    done += change.repeat + bool(change.boxes)
+                return
+            except ServiceUnavailable as error:
+                self._begin_again(error, first_frame + done)
+
+    def _persistently(self, ask: Callable[[], _Answer], at: int) -> _Answer:
+        while True:
+            try:
+                return ask()
+            except ServiceUnavailable as error:
+                self._begin_again(error, at)
+
+    def _begin_again(self, error: ServiceUnavailable, at: int) -> None:
+        """Go on in a fresh Chromium after this error; raises it when that has been tried in vain.
+
+        A page sends the whole picture first, whatever it showed before.
+        """
+        if not self._restarts_left or at == self._stopped_at:
+            raise error
+        _log.warning("capture goes on at frame %s in a fresh Chromium: %s", at, error.message)
+        self._restarts_left -= 1
+        self._stopped_at = at
+        self.metrics.restarts += 1
+        self._end()
+        self._held.close()
+        self._take(self._load())
+        if self._box != self.box:
+            raise ProcessingError("The captions have another place after a restart of Chromium.",
+                                  box=str(self.box), after=str(self._box))  # fmt: skip
+
+    def _patch(self, picture: np.ndarray, boxes: tuple[Box, ...], patches: list[np.ndarray]) -> None:
+        self.changed = tuple(
+            (box.x - self.box.x, box.y - self.box.y, box.width, box.height) for box in boxes
+        )
+        for (left, top, width, height), patch in zip(self.changed, patches, strict=True):
+            picture[top : top + height, left : left + width] = patch
             self.metrics.bytes_moved += patch.nbytes
 
 
@@ -109,8 +200,9 @@ class CaptureBrowser:
     off only where Chromium must run as root. ``player_dir``, ``fonts_dir``: the player's modules, and
     the folder whose ``node_modules`` has its fonts. ``capture``: ``canvas``, ``screenshot``, or ``auto``
     for the canvas where a probe shows that it works. ``stall_s``: seconds that a page or
-    Chromium may be silent.
-    ``sessions_per_browser``: Chromium is started afresh after so many, lest it grow.
+    Chromium may be silent. ``restarts``: how often one session may begin again in a fresh Chromium.
+    ``sessions_per_browser``, ``most_memory_bytes``: Chromium is started afresh, between two sessions, after
+    so many and when its processes hold more, lest it grow.
 
     One session at a time. Everything it starts ends with this process, however that ends. A Chromium
     that died is replaced at the next `open`.
@@ -125,7 +217,9 @@ class CaptureBrowser:
         capture: str = "auto",
         *,
         stall_s: float = 30.0,
+        restarts: int = 3,
         sessions_per_browser: int = 100,
+        most_memory_bytes: int = 1_500_000_000,
     ) -> None:
         if capture not in _CAPTURES:
             raise BadRequest(f"{capture!r} is no way to capture: choose one of {', '.join(_CAPTURES)}.")
@@ -134,7 +228,9 @@ class CaptureBrowser:
         self._player_dir, self._fonts_dir = player_dir, fonts_dir
         self._capture = capture
         self._stall_s = stall_s
+        self._restarts = restarts
         self._sessions_per_browser = sessions_per_browser
+        self._most_memory_bytes = most_memory_bytes
         self._sessions = 0
         self._server: PlayerServer | None = None
         self._chromium: Chromium | None = None
@@ -166,6 +262,13 @@ class CaptureBrowser:
         Raises `InvalidScenario`, `ProcessingError` with the player's own words, `ServiceUnavailable`.
         """
         scenario = Scenario.from_json(scenario_json).to_json()
+
+        def load() -> _Loaded:
+            return self._load(scenario, width, height)
+
+        return CaptureSession(load, self._kill, (width, height), self._restarts)
+
+    def _load(self, scenario: dict[str, Any], width: int, height: int) -> _Loaded:
         chromium, server = self._ready()
         self._sessions += 1
         with contextlib.ExitStack() as stack:
@@ -176,18 +279,26 @@ class CaptureBrowser:
             else:
                 page = stack.enter_context(ScreenshotPage.opened(*place))
             answer = page.wire.ask(open={"scenario": scenario, "width": width, "height": height})
-            return CaptureSession(page, Box(*answer["box"]), stack.pop_all())
+            return _Loaded(page, Box(*answer["box"]), stack.pop_all())
 
     def _ready(self) -> tuple[Chromium, PlayerServer]:
         """Chromium as it runs, or anew if it has gone or has served long enough."""
         if self._server is None:
             raise RuntimeError("CaptureBrowser is a context manager: open scenarios inside its `with` block.")
-        worn = self._sessions >= self._sessions_per_browser
-        if self._chromium is None or worn or not self._chromium.alive():
+        if self._chromium is None or self._worn(self._chromium) or not self._chromium.alive():
             self._stop()
             self._start()
         assert self._chromium is not None
         return self._chromium, self._server
+
+    def _worn(self, chromium: Chromium) -> bool:
+        many = self._sessions >= self._sessions_per_browser
+        return many or chromium.memory_bytes() > self._most_memory_bytes
+
+    def _kill(self) -> None:
+        """End a Chromium that may hang: it is not asked first."""
+        if self._chromium is not None:
+            self._chromium.kill()
 
     def _start(self) -> None:
         assert self._server is not None

@@ -23,6 +23,7 @@ from playwright.sync_api import (
 )
 
 from ecg.errors import ProcessingError, ServiceUnavailable
+from ecg.memory import tree_bytes
 
 _log = logging.getLogger(__name__)
 
@@ -118,6 +119,10 @@ class Chromium:
         except ServiceUnavailable:
             return False
         return True
+
+    def memory_bytes(self) -> int:
+        """What all its processes hold now; memory that they share is counted once."""
+        return tree_bytes(self._pid)
 
     def send(self, method: str, **params: Any) -> dict[str, Any]:
         """A DevTools command to the browser itself."""

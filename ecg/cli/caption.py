@@ -22,13 +22,15 @@ from ecg.errors import BadRequest, Cancelled, EcgError
 from ecg.transcript import Transcript
 
 _INTERRUPTED = 130
+_PICTURE = ("quality", "fps", "aspect", "layout", "overlay", "format")
+_FORMATS = ("mp4", "mov", "webm")
 Params = dict[str, Any]
 
 
 @click.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path),
-              help="The file to write. Default: FILE with `.captioned.mp4`, or `.styles.png`.")  # fmt: skip
+              help="The file to write: mp4, mov or webm. Default: FILE with `.captioned.mp4`.")  # fmt: skip
 @click.option("--sheet", is_flag=True,
               help="Show a few moments in every style, in one picture; no video is made.")  # fmt: skip
 @click.option("--language", help="Language spoken, such as `en`. Default: found by the engine.")
@@ -39,6 +41,12 @@ Params = dict[str, Any]
 @click.option("--style", help="Caption style. Default: `intention`.")
 @click.option("--strength", type=click.FloatRange(0, 1), help="How strongly the voice shows. Default: 1.")
 @click.option("--quality", type=click.IntRange(10, 100), help="Picture quality. Default: 80.")
+@click.option("--fps", type=click.FloatRange(1, 60), help="Frames per second. Default: the source's.")
+@click.option("--aspect", type=click.Choice(["16:9", "9:16", "1:1"]), help="Default: the source's.")
+@click.option("--layout", type=click.Choice(["fit", "fill", "blur"]),
+              help="How it meets another aspect: bars, edges cut off, or a blurred copy behind.")  # fmt: skip
+@click.option("--overlay", is_flag=True, default=None,
+              help="The captions alone on transparency, as ProRes 4444 (mov) or webm.")  # fmt: skip
 @click.option("--url", help="An ECG server. Default: the one of this machine, started if none runs.")
 @click.option("--serve", is_flag=True, help="Then leave ECG running and say how to sign in; Ctrl-C ends it.")
 @click.option("--email", envvar="ECG_EMAIL", help="Account on the server.", show_envvar=True)
@@ -50,7 +58,8 @@ def caption(
 ) -> None:  # fmt: skip
     """Burn expressive captions into FILE."""
     options["captions"] = _text_of(options["captions"])
-    output = output or file.with_suffix(".styles.png" if options["sheet"] else ".captioned.mp4")
+    output = output or file.with_suffix(_usual_suffix(options))
+    options["format"] = _format_of(output, options)
     if not output.absolute().parent.is_dir():
         raise BadRequest(f"There is no folder {output.absolute().parent} to write {output.name} into.")
     console = Console(highlight=False, soft_wrap=True)
@@ -128,7 +137,7 @@ class Captioning:
                 return
             render = self._work(bars.stage("Render"), "/api/render/create", "jobId",
                                 {"videoId": video, **_given(options, "style", "strength"),
-                                 "options": _given(options, "quality")})  # fmt: skip
+                                 "options": _given(options, *_PICTURE)})  # fmt: skip
             self._download(render["download_url"], output, bars.stage("Download"))
         self._report(analysis, render, output)
 
@@ -185,6 +194,22 @@ class Captioning:
         for line in lines:
             self._console.print(line, markup=False)
         print(output.absolute())  # alone on its line, never wrapped: scripts read it
+
+
+def _usual_suffix(options: Params) -> str:
+    if options["sheet"]:
+        return ".styles.png"
+    return ".captions.mov" if options["overlay"] else ".captioned.mp4"
+
+
+def _format_of(output: Path, options: Params) -> str:
+    """The kind of video that the name of the file asks for."""
+    asked = output.suffix.removeprefix(".").lower()
+    if options["overlay"] and asked == "mp4":
+        raise BadRequest("mp4 holds no transparency; let the name of the overlay end in .mov or .webm.")
+    if asked in _FORMATS or options["sheet"]:
+        return asked
+    raise BadRequest(f"ECG makes no video called {output.name}; let its name end in .mp4, .mov or .webm.")
 
 
 def _given(options: Params, *names: str) -> Params:

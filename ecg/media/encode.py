@@ -3,26 +3,56 @@
 The source is decoded once and encoded once. Captions come as raw RGBA frames of their own box and are
 blended in YUV, so outside the box the picture is what a plain transcode makes of it. Time comes from
 the source's timestamps: they are laid on a grid of constant frame rate whose frame k is at k/fps
-seconds after the start of the file, whatever chunk it is rendered in.
+seconds after the start of the file, whatever chunk it is rendered in, and key frames are counted from
+there.
+
+Transparent formats hold the captions alone, on nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import ffmpeg
 
 from ecg.errors import BadRequest, ProcessingError
-from ecg.media import encoders, picture, runner, source
-from ecg.media.overlay import OverlaySpec
+from ecg.media import cuda, encoders, formats, picture, runner, source
+from ecg.media.formats import Format
+from ecg.media.overlay import Frame, OverlaySpec, Planes
 from ecg.media.probe import MediaInfo
 from ecg.media.runner import ProgressCallback
 
 #: Frames from one key frame that is always there to the next, counted from the start of the video: a chunk
-#: that begins at one is coded as the same part of the whole.
+#: that begins at one is coded as the same part of the whole. Only the last frames of a chunk, as many as x264
+#: looks ahead (10 at veryfast), may be coded otherwise, as it cannot look past them; and with several threads
+#: now and then a B picture and what refers to it, up to the next key frame.
 KEY_FRAME_EVERY = 250
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where a picture is decoded, overlaid and encoded.
+
+    ``name``: ``gpu`` when it stays there all the way, else ``cpu``, at whose end a hardware encoder may
+    stand. ``encoder``: ffmpeg's name. ``why``: what kept it from the GPU; ``None`` when nothing did.
+    """
+
+    name: str
+    encoder: str
+    why: str | None
+
+
+def route(
+    path: Path, info: MediaInfo, *, size: tuple[int, int], fps: Fraction, encoder: str,
+    format: Format = formats.MP4,
+) -> Route:  # fmt: skip
+    """Which way `burn` takes with the same arguments; found out by trying, and kept."""
+    why = cuda.why_not(path, info, size, fps, encoder, format)
+    return Route("cpu" if why else "gpu", format.encoder_of(encoder), why)
 
 
 def frame_count(fps: Fraction, duration_s: float) -> int:
@@ -31,17 +61,20 @@ def frame_count(fps: Fraction, duration_s: float) -> int:
 
 
 def burn(
-    path: Path, out: Path, *, info: MediaInfo, overlay: OverlaySpec, frames: Iterable[bytes | memoryview],
+    path: Path, out: Path, *, info: MediaInfo, overlay: OverlaySpec, frames: Iterable[Frame],
     encoder: str, size: tuple[int, int], fps: Fraction, quality: int = 75, preset: str = "veryfast",
-    first: int = 0, count: int | None = None, background: str = "0x101014",
-    timeout_s: float = 3600.0, on_progress: ProgressCallback | None = None,
+    first: int = 0, count: int | None = None, background: str = "0x101014", layout: str = "fit",
+    format: Format = formats.MP4, timeout_s: float = 3600.0,
+    on_progress: ProgressCallback | None = None,
 ) -> int:  # fmt: skip
     """Encode ``count`` frames from ``first`` on (all that follow) to ``out``, video only; returns how many.
 
-    ``frames``: one per output frame, RGBA with straight alpha, ``overlay.height × overlay.width × 4``
-    bytes. They are taken one at a time, as fast as ffmpeg reads them. ``size``: even width and height
-    of the result; another shape than the source's gets bars of ``background`` (also the whole picture
-    under media that has only sound). ``quality``: see `ecg.media.encoders.options`.
+    ``frames``: one per output frame; they are taken one at a time, as fast as ffmpeg reads them.
+    ``size``: even width and height of the result. ``layout``: how a source of another shape lies in it, see
+    `ecg.media.picture.of_source`.
+    ``background``: the colour of bars, and of the whole picture under media that has only sound.
+    ``encoder``: what `ecg.media.encoders.pick_encoder` chose for H.264; ``quality``: see
+    `ecg.media.encoders.options`. ``out`` is a chunk of ``format`` for `ecg.media.join`.
 
     Raises `CommandFailed` with ffmpeg's stderr, `TimeoutExceeded`, and `ProcessingError` when ``frames``
     ends early or has a frame of another size.
@@ -50,15 +83,17 @@ def burn(
         count = frame_count(fps, info.duration_s) - first
     command = burn_command(
         path, out, info=info, overlay=overlay, encoder=encoder, size=size, fps=fps, quality=quality,
-        preset=preset, first=first, count=count, background=background,
+        preset=preset, first=first, count=count, background=background, layout=layout, format=format,
+        on_gpu=route(path, info, size=size, fps=fps, encoder=encoder, format=format).name == "gpu",
     )  # fmt: skip
-    frame_bytes, source_of_frames = overlay.width * overlay.height * 4, iter(frames)
+    planes = None if format.transparent else Planes(overlay, info)
+    source_of_frames = iter(frames)
     with runner.Feed(command, timeout_s=timeout_s) as feed:
         for number in range(count):
             frame = next(source_of_frames, None)
-            if frame is None or memoryview(frame).nbytes != frame_bytes:
-                raise _wrong_frame(frame, frame_bytes, number, count)
-            feed.write(frame)
+            if frame is None or memoryview(frame.rgba).nbytes != overlay.frame_bytes:
+                raise _wrong_frame(frame, overlay.frame_bytes, number, count)
+            feed.write(planes.of(frame) if planes else frame.rgba)
             if on_progress:
                 on_progress((number + 1) / count)
     return count
@@ -66,35 +101,59 @@ def burn(
 
 def burn_command(
     path: Path, out: Path, *, info: MediaInfo, overlay: OverlaySpec, encoder: str, size: tuple[int, int],
-    fps: Fraction, quality: int, preset: str, first: int, count: int, background: str,
+    fps: Fraction, quality: int, preset: str, first: int, count: int, background: str, layout: str = "fit",
+    format: Format = formats.MP4, on_gpu: bool = False,
 ) -> list[str]:  # fmt: skip
-    """The ffmpeg command of `burn` for frames ``first`` to ``first + count``."""
+    """The ffmpeg command of `burn` for frames ``first`` to ``first + count``; ``on_gpu``: see `route`."""
     overlay.check(size, fps)
     if count < 1:
         raise BadRequest("The part to render is shorter than a frame; make it longer.")
-    if info.has_video:
-        base = picture.of_source(path, info, size, fps, first, background)
+    encoder = format.encoder_of(encoder)
+    how = encoders.options(encoder, quality, preset, picture.is_full_range(info), format.transparent)
+    if format.transparent:
+        shown = _captions_alone(overlay, size, how["pix_fmt"])
+    elif on_gpu:
+        shown, how = cuda.blended(path, info, overlay, fps, first), cuda.options(quality)
     else:
-        base = picture.plain(size, fps, background)
-    layers = [base, overlay.stream(info)]
-    blended = ffmpeg.filter(layers, "overlay", x=overlay.x, y=overlay.y, format="yuv420")
-    ticks = picture.timescale(fps)
-    return blended.output(
-        source.url(out), format="mp4", vframes=count, fps_mode="passthrough",
-        video_track_timescale=ticks, movie_timescale=ticks,
-        **encoders.options(encoder, quality, preset, picture.is_full_range(info)),
+        if info.has_video:
+            base = picture.of_source(path, info, size, fps, first, background, layout)
+        else:
+            base = picture.plain(size, fps, background)
+        layers = [base, overlay.stream()]
+        shown = ffmpeg.filter(layers, "overlay", x=overlay.x, y=overlay.y, format="yuv420")
+    argv = shown.output(
+        source.url(out), format=format.chunk_muxer, vframes=count, fps_mode="passthrough",
+        **_container(format, fps), **how, **encoders.key_frames(encoder, first, KEY_FRAME_EVERY),
     ).compile()  # fmt: skip
+    return cuda.on_device(argv) if on_gpu else argv
 
 
-def _wrong_frame(
-    frame: bytes | memoryview | None, frame_bytes: int, number: int, count: int
-) -> ProcessingError:
+def _captions_alone(overlay: OverlaySpec, size: tuple[int, int], pix_fmt: str) -> Any:
+    """Caption frames at their place on a clear picture; in BT.709 and tagged so, for editors to convert."""
+    frames = ffmpeg.input(
+        "pipe:0", format="rawvideo", pix_fmt="rgba", video_size=(overlay.width, overlay.height),
+        framerate=str(overlay.fps), protocol_whitelist="pipe",
+    )  # fmt: skip
+    yuv = frames["v:0"].filter("scale", out_color_matrix="bt709", out_range="tv").filter("format", pix_fmt)
+    return yuv.filter("pad", *size, overlay.x, overlay.y, "black@0").filter(
+        "setparams", color_primaries="bt709", color_trc="bt709", colorspace="bt709", range="tv"
+    )
+
+
+def _container(format: Format, fps: Fraction) -> dict[str, Any]:
+    if format.chunk_muxer == "webm":
+        return formats.ALPHA_TAG
+    ticks = picture.timescale(fps)
+    return {"video_track_timescale": ticks, "movie_timescale": ticks}
+
+
+def _wrong_frame(frame: Frame | None, frame_bytes: int, number: int, count: int) -> ProcessingError:
     if frame is None:
         return ProcessingError(
             f"Captions ended at frame {number} of {count}; the rest of the video would have none.",
             frames=number, expected=count,
         )  # fmt: skip
     return ProcessingError(
-        f"Caption frame {number} has {memoryview(frame).nbytes} bytes instead of {frame_bytes}.",
+        f"Caption frame {number} has {memoryview(frame.rgba).nbytes} bytes instead of {frame_bytes}.",
         frame=number, expected_bytes=frame_bytes,
     )  # fmt: skip

@@ -10,10 +10,12 @@ import ffmpeg
 from ecg.errors import BadRequest, CommandFailed, EcgError, EngineUnavailable, TimeoutExceeded
 from ecg.media import runner
 
-HARDWARE, SOFTWARE, WEBM = "h264_nvenc", "libx264", "libvpx-vp9"
+HARDWARE, SOFTWARE, WEBM, PRORES = "h264_nvenc", "libx264", "libvpx-vp9", "prores_ks"
 _PROBE_TIMEOUT_S = 10.0
 _BEST_CRF, _CRF_PER_QUALITY = 14, 0.36
 _VP9_CRF_SCALE = 63 / 51  # its scale ends at 63, that of H.264 at 51
+_X264_IP_RATIO = 1.4
+_PRORES_BEST, _PRORES_PER_QUALITY = 1, 0.14
 
 
 def pick_encoder(setting: str) -> str:
@@ -48,11 +50,19 @@ def _hardware_problem() -> EcgError | None:
     return None
 
 
-def options(encoder: str, quality: int, x264_preset: str, full_range: bool = False) -> dict[str, Any]:
+def options(
+    encoder: str, quality: int, x264_preset: str, full_range: bool = False, transparent: bool = False
+) -> dict[str, Any]:
     """ffmpeg's output options for an encoder. ``quality`` 10..100 is a constant rate factor in disguise:
 
-    100 → 14 (no loss to be seen), 75 → 23 (x264's own default), 50 → 32, 10 → 46. ``full_range``: the
-    picture uses all of 0..255; libx264 keeps that, for the others it is converted.
+        quality              100    75    50    10
+        libx264 (crf)         14    23    32    46    14: no loss to be seen; 23: x264's own default
+        h264_nvenc (cq)       14    23    32    46
+        libvpx-vp9 (crf)      17    28    40    57
+        prores_ks (q)          1     4     8    14    the quantiser of every slice
+
+    ``full_range``: the picture uses all of 0..255; libx264 keeps that, for the others it is converted.
+    ``transparent``: with an alpha channel (libvpx-vp9; prores_ks has one always).
     """
     if not 10 <= quality <= 100:
         raise BadRequest(f"Quality {quality} is out of range; use 10 to 100.")
@@ -64,6 +74,29 @@ def options(encoder: str, quality: int, x264_preset: str, full_range: bool = Fal
     if encoder == HARDWARE:
         return {**common, "preset": "p4", "rc": "vbr", "cq": crf, "b:v": 0, "profile:v": "high"}
     if encoder == WEBM:
+        alpha = {"pix_fmt": "yuva420p", "auto-alt-ref": 0} if transparent else {}
         return {**common, "deadline": "realtime", "cpu-used": 6, "row-mt": 1, "b:v": 0,
-                "crf": round(crf * _VP9_CRF_SCALE)}  # fmt: skip
-    raise BadRequest(f"There is no encoder {encoder!r}; use {HARDWARE}, {SOFTWARE} or {WEBM}.")
+                "crf": round(crf * _VP9_CRF_SCALE), **alpha}  # fmt: skip
+    if encoder == PRORES:
+        quantiser = round(_PRORES_BEST + (100 - quality) * _PRORES_PER_QUALITY)
+        return {**common, "pix_fmt": "yuva444p10le", "profile:v": "4444", "vendor": "apl0",
+                "alpha_bits": 16, "q:v": quantiser}  # fmt: skip
+    raise BadRequest(f"There is no encoder {encoder!r}; use {HARDWARE}, {SOFTWARE}, {WEBM} or {PRORES}.")
+
+
+def key_frames(encoder: str, first: int, every: int) -> dict[str, Any]:
+    """Options that put a key frame at every ``every``-th frame of the whole video, counted from its start.
+
+    ``first``: the frame of the whole at which the part to encode begins. A key frame is one from which
+    decoding can begin (IDR, closed group). Encoders may set more at cuts. In ProRes every frame is one.
+    """
+    if encoder == PRORES:
+        return {}
+    grid = {"g": every, "force_key_frames": f"expr:not(mod(n+{first},{every}))"}
+    if encoder == HARDWARE:
+        return {**grid, "forced-idr": 1}
+    if encoder == SOFTWARE and first:
+        # x264 gives the very first key frame the quantiser of the P frames, later ones a finer one by its
+        # ipratio. This one is a later one.
+        return {**grid, "x264-params": f"zones=0,0,b={_X264_IP_RATIO}"}
+    return grid

@@ -107,3 +107,16 @@ def rotation(stream: Mapping[str, Any]) -> int:
         if "rotation" in data:
             return round(-float(data["rotation"]) / 90) * 90 % 360
     return 0
+
+
+def is_interlaced(stream: Mapping[str, Any]) -> bool:
+    """Whether a picture is made of two fields taken one after the other."""
+    return stream.get("field_order") in ("tt", "bb", "tb", "bt")
+
+
+def dolby_vision_profile(stream: Mapping[str, Any]) -> int | None:
+    """The profile of a Dolby Vision picture; ``None``: it is none."""
+    for data in stream.get("side_data_list", []):
+        if "dv_profile" in data:
+            return int(data["dv_profile"])
+    return None

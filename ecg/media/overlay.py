@@ -1,16 +1,26 @@
-"""Caption frames on their way into ffmpeg, and where they lie on the picture."""
+"""Caption frames on their way into ffmpeg, and where they lie on the picture.
+
+They become YUV here, and of each only what changed: ffmpeg's own conversion takes the whole box for every
+frame, which costs more than blending it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 import ffmpeg
+import numpy as np
 
 from ecg.errors import BadRequest
 from ecg.media import picture
 from ecg.media.probe import MediaInfo
+
+#: What red and blue have in luma, by the scale filter's name of a matrix (ITU-R BT.470, 601, 709, 2020).
+_RED_BLUE = {"bt709": (0.2126, 0.0722), "smpte170m": (0.299, 0.114), "bt470": (0.299, 0.114),
+             "fcc": (0.3, 0.11), "smpte240m": (0.212, 0.087), "bt2020": (0.2627, 0.0593)}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +44,79 @@ class OverlaySpec:
         if self.fps != fps:
             raise BadRequest(f"Captions come at {self.fps} frames a second, the video has {fps}.")
 
-    def stream(self, info: MediaInfo) -> Any:
-        """Caption frames from stdin, in the colours of the picture they will lie on."""
-        frames = ffmpeg.input(
-            "pipe:0", format="rawvideo", pix_fmt="rgba", video_size=(self.width, self.height),
+    @property
+    def frame_bytes(self) -> int:
+        """Size of one frame in RGBA."""
+        return self.width * self.height * 4
+
+    def stream(self) -> Any:
+        """What `Planes` makes of the frames, from stdin."""
+        return ffmpeg.input(
+            "pipe:0", format="rawvideo", pix_fmt="yuva420p", video_size=(self.width, self.height),
             framerate=str(self.fps), protocol_whitelist="pipe",
-        )  # fmt: skip
-        out_range = "pc" if picture.is_full_range(info) else "tv"
-        yuv = frames["v:0"].filter("scale", out_color_matrix=picture.matrix_of(info), out_range=out_range)
-        return yuv.filter("format", "yuva420p")
+        )["v:0"]  # fmt: skip
+
+
+class Frame(NamedTuple):
+    """A caption frame: straight RGBA of the whole box, ``height × width × 4`` bytes.
+
+    ``changed``: rectangles ``(x, y, width, height)`` of the box outside of which it is the frame before;
+    ``None``: it may be another altogether.
+    """
+
+    rgba: bytes | memoryview
+    changed: Sequence[tuple[int, int, int, int]] | None = None
+
+
+class Planes:
+    """Caption frames as ffmpeg's yuva420p, in the colours of the picture they will lie on."""
+
+    def __init__(self, overlay: OverlaySpec, info: MediaInfo) -> None:
+        width, height = overlay.width, overlay.height
+        self._shape = (height, width, 4)
+        self._weights, self._offsets = _conversion(picture.matrix_of(info), picture.is_full_range(info))
+        self._data = np.zeros(width * height * 5 // 2, np.uint8)
+        luma, u, v, alpha = np.split(self._data, np.cumsum([4, 1, 1]) * (width * height // 4))
+        self._luma, self._alpha = luma.reshape(height, width), alpha.reshape(height, width)
+        self._chroma = [plane.reshape(height // 2, width // 2) for plane in (u, v)]
+        self._convert(np.zeros(self._shape, np.uint8), (0, 0, width, height))
+
+    def of(self, frame: Frame) -> memoryview:
+        """The frame, as bytes; good until the next is asked for. Frames come in order, none left out."""
+        rgba = np.frombuffer(frame.rgba, np.uint8).reshape(self._shape)
+        height, width, _ = self._shape
+        for box in [(0, 0, width, height)] if frame.changed is None else frame.changed:
+            self._convert(rgba, box)
+        return self._data.data
+
+    def _convert(self, rgba: np.ndarray, box: tuple[int, int, int, int]) -> None:
+        x, y, width, height = box
+        # Four pixels share a colour: all of them must be looked at when one has changed.
+        rows = slice(y // 2, (y + height + 1) // 2)
+        columns = slice(x // 2, (x + width + 1) // 2)
+        across = (slice(2 * rows.start, 2 * rows.stop), slice(2 * columns.start, 2 * columns.stop))
+        part = rgba[across].astype(np.float32)
+        color, alpha = part[..., :3], part[..., 3:]
+        self._alpha[across] = rgba[across][..., 3]
+        self._luma[across] = color @ self._weights[0] + self._offsets[0]
+        # By their opacity: the black of clear pixels would darken the edge of a letter.
+        total = _by_four(alpha)
+        mean = _by_four(color * alpha) / np.maximum(total, 1)
+        for plane, weights, offset in zip(self._chroma, self._weights[1:], self._offsets[1:], strict=True):
+            plane[rows, columns] = mean @ weights + offset
+
+
+def _by_four(values: np.ndarray) -> np.ndarray:
+    """Sums over squares of two by two."""
+    rows = values[0::2] + values[1::2]
+    return rows[:, 0::2] + rows[:, 1::2]
+
+
+def _conversion(matrix: str, full_range: bool) -> tuple[np.ndarray, np.ndarray]:
+    """From RGB 0..255 to Y, Cb and Cr: weights of shape (3, 3), and what is added, rounding included."""
+    red, blue = _RED_BLUE[matrix]
+    luma = np.array([red, 1 - red - blue, blue])
+    chroma = [(np.eye(3)[which] - luma) / (2 * (1 - luma[which])) for which in (2, 0)]
+    scales, base = ((1, 1), 0) if full_range else ((219 / 255, 224 / 255), 16)
+    weights = np.stack([luma * scales[0], *(row * scales[1] for row in chroma)])
+    return weights.astype(np.float32), np.array([base, 128, 128], np.float32) + np.float32(0.5)

@@ -15,13 +15,25 @@ from typing import Any
 
 from ecg.errors import CommandFailed, InvalidMedia
 from ecg.media import runner, source, timeline
-from ecg.media.header import UNTAGGED, Color, Header, color, display_size, pixel_aspect, read_header, rotation
+from ecg.media.header import (
+    UNTAGGED,
+    Color,
+    Header,
+    color,
+    display_size,
+    dolby_vision_profile,
+    is_interlaced,
+    pixel_aspect,
+    read_header,
+    rotation,
+)
 from ecg.media.source import Limits
 
 __all__ = ["Color", "Limits", "MediaInfo", "probe"]
 
 _DECODE_TIMEOUT_S = 20.0
 _MIN_SIDE = 16
+_DOLBY_ONLY = 5  # the profile without a picture that players of plain HDR or SDR could show
 _MAX_DURATION_SLACK = 1.01  # headers round; the packets decide
 # Demuxers that know the duration from an index or a count, not from an estimate by bit rate.
 _EXACT_DURATION = ("mov", "matroska", "avi", "wav", "flac", "ogg")
@@ -39,7 +51,8 @@ class MediaInfo:
     ``video_start_s``: when the first picture comes.
     ``key_frame_gap_s``: the longest time between two key frames.
     ``rotation``: degrees clockwise that turn the stored picture upright. ``pixel_aspect``: width by
-    height of a stored pixel. ``container``: ffmpeg's name of the format.
+    height of a stored pixel. ``interlaced``: a stored picture is two fields. ``container``: ffmpeg's name
+    of the format.
     """
 
     duration_s: float
@@ -62,6 +75,7 @@ class MediaInfo:
     acodec: str | None = None
     sample_rate: int | None = None
     channels: int | None = None
+    interlaced: bool = False
 
     def to_json(self) -> dict[str, Any]:
         fps = str(self.fps) if self.fps else None
@@ -113,6 +127,11 @@ def _check_video(stream: Mapping[str, Any], limits: Limits) -> None:
     codec = stream.get("codec_name", "unknown")
     if codec not in source.VIDEO_CODECS:
         raise InvalidMedia(f"The picture is coded as {codec}, which ECG cannot read; export it as H.264 mp4.")
+    if dolby_vision_profile(stream) == _DOLBY_ONLY:
+        raise InvalidMedia(
+            "The picture is in Dolby Vision profile 5, whose colours ECG cannot read; "
+            "export it in SDR, HDR10 or HLG."
+        )
     width, height = display_size(stream)
     if max(width * height, _stored_pixels(stream)) > limits.pixels:
         raise InvalidMedia(
@@ -198,6 +217,7 @@ def _info(header: Header, times: timeline.Timeline, size_bytes: int, limits: Lim
         constant_fps=times.constant_fps, video_start_s=times.video_start_s,
         key_frame_gap_s=times.key_frame_gap_s, vcodec=header.video["codec_name"],
         pix_fmt=header.video.get("pix_fmt"), color=color(header.video),
+        interlaced=is_interlaced(header.video),
     )  # fmt: skip
 
 

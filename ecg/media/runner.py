@@ -18,6 +18,7 @@ import fcntl
 import io
 import os
 import resource
+import signal
 import subprocess
 import threading
 from collections import deque
@@ -27,7 +28,7 @@ from types import TracebackType
 from typing import IO, Any, NoReturn, Self
 
 from ecg import guard
-from ecg.errors import CommandFailed, EcgError, EngineUnavailable, Outage, TimeoutExceeded
+from ecg.errors import CommandFailed, CommandKilled, EcgError, EngineUnavailable, Outage, TimeoutExceeded
 
 ProgressCallback = Callable[[float], None]
 
@@ -35,6 +36,9 @@ _STDERR_LINES = 40
 _STDERR_LINE_BYTES = 500
 _PIPE_BYTES = 1 << 20  # the most an unprivileged process may ask for by default
 _NOT_STARTED = 127
+# As the guard tells them. Not among these: a limit on CPU time, which it would run into again.
+_SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS)
+_KILLED = {128 + number for number in _SIGNALS}
 _DISK_FULL = "No space left on device"
 _ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "TMPDIR", "LANG", "LC_ALL", "CUDA_VISIBLE_DEVICES",
                 "CUDA_DEVICE_ORDER", "NVIDIA_VISIBLE_DEVICES", "NVIDIA_DRIVER_CAPABILITIES")  # fmt: skip
@@ -251,7 +255,7 @@ def _failure(argv: list[str], code: int, stderr_tail: str) -> EcgError:
     if _DISK_FULL in stderr_tail:
         return Outage("The disk is full; make room and try again.", argv=argv)
     last = stderr_tail.rpartition("\n")[2] or "it said nothing"
-    return CommandFailed(
+    return (CommandKilled if code in _KILLED else CommandFailed)(
         f"{name} failed with exit code {code}: {last}",
         argv=argv, exit_code=code, stderr_tail=stderr_tail,
     )  # fmt: skip

@@ -16,19 +16,23 @@ from ecg.browser.capture import CaptureBrowser
 from ecg.captions.composer import compose
 from ecg.captions.scenario import Scenario
 from ecg.captions.style import Style, load_style
-from ecg.errors import RenderProofFailed
-from ecg.media.encode import KEY_FRAME_EVERY, burn, frame_count
+from ecg.media import hdr
+from ecg.media.encode import KEY_FRAME_EVERY, burn, frame_count, route
+from ecg.media.formats import Format, format_named
 from ecg.media.join import join
-from ecg.media.overlay import OverlaySpec
+from ecg.media.overlay import Frame, OverlaySpec
 from ecg.media.picture import even_size
 from ecg.media.probe import Limits, MediaInfo, probe
-from ecg.media.source import TRUSTED
+from ecg.memory import MemoryWatch
+from ecg.stages.proof import prove
+from ecg.stages.witness import Witness
 from ecg.transcript import Transcript
 
 Progress = Callable[[float], None]
 #: Frame rate of the picture laid under media that has only sound.
 STILL_FPS = Fraction(30)
 MAX_FPS = Fraction(60)
+_ASPECTS = {"16:9": Fraction(16, 9), "9:16": Fraction(9, 16), "1:1": Fraction(1)}
 #: A chunk shorter than this is not worth a browser page and a seek; of a longer one too much may be lost.
 LEAST_CHUNK_S, MOST_CHUNK_S = 20.0, 300.0
 # How long ffmpeg may take for a chunk, whatever the deadline of the step: it grows with the video.
@@ -37,7 +41,11 @@ _LEAST_TIMEOUT_S, _TIMEOUT_PER_S = 600.0, 60.0
 
 @dataclass(frozen=True)
 class Plan:
-    """What `prepare` settled for all chunks of a render. Sizes in pixels, ``fps`` as a fraction's text."""
+    """What `prepare` settled for all chunks of a render. Sizes in pixels, ``fps`` as a fraction's text.
+
+    ``layout``, ``container`` and ``overlay`` as the API has them: how a source of another shape lies in the
+    picture, the kind of file, and whether it holds the captions alone on transparency.
+    """
 
     width: int
     height: int
@@ -46,9 +54,16 @@ class Plan:
     frames: int
     duration_s: float
     media: dict[str, Any]
+    layout: str = "fit"
+    container: str = "mp4"
+    overlay: bool = False
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
+
+    @property
+    def format(self) -> Format:
+        return format_named(self.container, self.overlay)
 
     @property
     def info(self) -> MediaInfo:
@@ -61,6 +76,7 @@ def prepare(
 ) -> Plan:  # fmt: skip
     """Settle size, frame rate and scenario: the one given, else one composed in the style asked for."""
     info = probe(source, limits)
+    hdr.check(info.color)
     options = params["options"]
     width, height = _size(info, options, background_size)
     if given is not None:
@@ -72,7 +88,10 @@ def prepare(
     out.write_text(json.dumps(scenario.to_json(), ensure_ascii=False))
     fps = _fps(info, options)
     frames = frame_count(fps, info.duration_s)
-    return Plan(width, height, str(fps), options["quality"], frames, info.duration_s, info.to_json())
+    return Plan(
+        width, height, str(fps), options["quality"], frames, info.duration_s, info.to_json(),
+        options.get("layout", "fit"), options.get("format", "mp4"), options.get("overlay", False),
+    )  # fmt: skip
 
 
 def _style(params: Mapping[str, Any]) -> Style:
@@ -86,6 +105,11 @@ def _size(info: MediaInfo, options: Mapping[str, Any], background: tuple[int, in
     width, height = (info.width, info.height) if info.width and info.height else background
     if options.get("width") and options.get("height"):
         width, height = options["width"], options["height"]
+    elif aspect := _ASPECTS.get(options.get("aspect", "source")):
+        # The shorter side stays: of 1920×1080 upright becomes 1080×1920, and square 1080×1080.
+        shorter: int = min(width, height)
+        width = round(shorter * max(aspect, Fraction(1)))
+        height = round(shorter / min(aspect, Fraction(1)))
     return even_size(width, height)
 
 
@@ -119,33 +143,59 @@ def cut(plan: Plan, workers: int) -> list[Span]:
 
 
 def chunk(
-    source: Path, scenario: Path, plan: Plan, span: Span, out: Path, browser: CaptureBrowser, encoder: str,
-    preset: str, on_progress: Progress,
+    source: Path, scenario: Path, plan: Plan, span: Span, out: Path, witnessed: Path, browser: CaptureBrowser,
+    encoder: str, preset: str, on_progress: Progress,
 ) -> dict[str, Any]:  # fmt: skip
-    """Draw the captions of a chunk and lay them over the picture; returns the figures of the render."""
-    started_s = time.monotonic()
-    fps = Fraction(plan.fps)
-    with browser.open(json.loads(scenario.read_text()), plan.width, plan.height) as session:
-        box = session.box
+    """Draw the captions of a chunk and lay them over the picture; returns what it did and needed.
+
+    ``witnessed`` becomes a record of what must be seen in the result, for `assemble` to prove it.
+    """
+    started_s, fps, size = time.monotonic(), Fraction(plan.fps), (plan.width, plan.height)
+    drawn = json.loads(scenario.read_text())
+    way = route(source, plan.info, size=size, fps=fps, encoder=encoder, format=plan.format)
+    with MemoryWatch() as memory, browser.open(drawn, *size) as session:
+        witness, box = Witness(session, drawn, span.first, span.count, fps), session.box
+        frames = (Frame(rgba, session.changed) for rgba in witness.frames())
         burn(
             source, out, info=plan.info, overlay=OverlaySpec(box.x, box.y, box.width, box.height, fps),
-            frames=session.frames(span.first, span.count, fps), first=span.first, count=span.count,
-            encoder=encoder, preset=preset, size=(plan.width, plan.height), fps=fps, quality=plan.quality,
+            frames=frames, first=span.first, count=span.count, encoder=encoder, preset=preset,
+            size=size, fps=fps, quality=plan.quality, layout=plan.layout, format=plan.format,
             timeout_s=_LEAST_TIMEOUT_S + _TIMEOUT_PER_S * float(span.count / fps), on_progress=on_progress,
         )  # fmt: skip
-        metrics = asdict(session.metrics)
-    return {**metrics, "encoder": encoder, "wall_s": round(time.monotonic() - started_s, 2)}
+        witness.write(witnessed)
+    return {
+        **session.metrics.to_json(), "route": way.name, "encoder": way.encoder,
+        "wall_s": round(time.monotonic() - started_s, 2), "peak_memory_bytes": memory.peak_bytes,
+        "memory_trend_bytes_per_min": round(memory.trend_bytes_per_min),
+    }  # fmt: skip
 
 
-def assemble(chunks: Sequence[Path], source: Path, plan: Plan, out: Path) -> MediaInfo:
-    """Join the chunks with the source's sound, and prove that the result is what was promised."""
-    join(chunks, source, out, plan.info)
-    made = probe(out, TRUSTED)
-    frame_s = float(1 / Fraction(plan.fps))
-    if (made.width, made.height) != (plan.width, plan.height):
-        raise RenderProofFailed("The rendered video has the wrong size; requeue the job.",
-                                wanted=[plan.width, plan.height], made=[made.width, made.height])  # fmt: skip
-    if abs(made.duration_s - plan.duration_s) > 1.5 * frame_s:
-        raise RenderProofFailed("The rendered video has the wrong length; requeue the job.",
-                                wanted_s=plan.duration_s, made_s=made.duration_s)  # fmt: skip
-    return made
+def assemble(
+    chunks: Sequence[Path], witnessed: Sequence[Path], figures: Sequence[Mapping[str, Any]], source: Path,
+    plan: Plan, out: Path,
+) -> dict[str, Any]:  # fmt: skip
+    """Join the chunks with the source's sound, prove that the result is what was promised, and sum it up.
+
+    ``figures``: what each `chunk` returned. Raises `RenderProofFailed` rather than let a video pass whose
+    captions are missing or out of time.
+    """
+    join(chunks, source, out, plan.info, format=plan.format)
+    proof = prove(
+        out, witnessed, size=(plan.width, plan.height), fps=Fraction(plan.fps), frames=plan.frames,
+        duration_s=plan.duration_s,
+    )  # fmt: skip
+    return {**summed(figures), "width": plan.width, "height": plan.height, "fps": plan.fps,
+            "duration_s": plan.duration_s, "size_bytes": out.stat().st_size, "proof": proof,
+            "chunks": list(figures)}  # fmt: skip
+
+
+def summed(figures: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The figures of a whole render from those of its chunks: work summed, memory the most of any."""
+    counted = ("frames", "drawn", "reused", "dropped", "restarts")
+    return {
+        **{name: sum(part[name] for part in figures) for name in counted},
+        "wall_s": round(sum(part["wall_s"] for part in figures), 2),
+        **{name: max(part[name] for part in figures)
+           for name in ("peak_memory_bytes", "memory_trend_bytes_per_min")},
+        **{name: "+".join(sorted({part[name] for part in figures})) for name in ("path", "route", "encoder")},
+    }  # fmt: skip

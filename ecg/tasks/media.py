@@ -64,11 +64,12 @@ def prepare(work: Work) -> Outcome:
 @step("assemble")
 def assemble(work: Work) -> Outcome:
     """Join chunks and sound into the finished video."""
-    plan, video = render.Plan(**work.results("prepare")[0]), work.out("video.mp4")
-    made = render.assemble(work.inputs("chunk", "chunk.mp4"), work.source(), plan, video)
-    metrics = {"chunks": work.results("chunk"), "width": made.width, "height": made.height,
-               "duration_s": made.duration_s, "size_bytes": made.size_bytes}  # fmt: skip
-    written = work.out("metrics.json")
+    plan = render.Plan(**work.results("prepare")[0])
+    video, written = work.out(f"video{plan.format.suffix}"), work.out("metrics.json")
+    metrics = render.assemble(
+        work.inputs("chunk", f"chunk{plan.format.chunk_suffix}"), work.inputs("chunk", "witness.npz"),
+        work.results("chunk"), work.source(), plan, video,
+    )  # fmt: skip
     written.write_text(json.dumps(metrics))
-    return Outcome({"video.mp4": video, "scenario.json": work.input("prepare", "scenario.json"),
+    return Outcome({video.name: video, "scenario.json": work.input("prepare", "scenario.json"),
                     "metrics.json": written}, metrics)  # fmt: skip

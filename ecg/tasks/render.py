@@ -32,9 +32,10 @@ def _close_browser(**_: object) -> None:
 @step("chunk")
 def chunk(work: Work) -> Outcome:
     """Draw and encode one chunk."""
-    plan, out = render.Plan(**work.results("prepare")[0]), work.out("chunk.mp4")
+    plan = render.Plan(**work.results("prepare")[0])
+    out, witnessed = work.out(f"chunk{plan.format.chunk_suffix}"), work.out("witness.npz")
     scenario, encoder = work.input("prepare", "scenario.json"), pick_encoder(settings().encoder)
     span = render.Span(**work.step_params)
-    metrics = render.chunk(work.source(), scenario, plan, span, out, browser(), encoder,
+    metrics = render.chunk(work.source(), scenario, plan, span, out, witnessed, browser(), encoder,
                            settings().x264_preset, work.progress)  # fmt: skip
-    return Outcome({"chunk.mp4": out}, metrics)
+    return Outcome({out.name: out, witnessed.name: witnessed}, metrics)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mimetypes
 from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Any
@@ -62,12 +63,15 @@ def download_urls(rows: Sequence[Job], names: dict[str, str]) -> dict[str, str]:
     """Links to the videos of finished renders, by job; ``names``: file names by video."""
     done = {row.id: row for row in rows if row.kind == JobKind.RENDER and row.status == JobStatus.DONE}
     with transaction() as session:
-        keys = history.files_of(session, list(done), "assemble", "video.mp4") if done else {}
-    return {
-        job_id: store().download_link(key, f"{PurePath(names[done[job_id].video_id]).stem}.captioned.mp4",
-                                      settings().link_s, content_type="video/mp4")
-        for job_id, key in keys.items()
-    }  # fmt: skip
+        keys = history.files_of(session, list(done), "assemble", "video.%") if done else {}
+    return {job_id: _video_link(names[done[job_id].video_id], key) for job_id, key in keys.items()}
+
+
+def _video_link(source: str, key: str) -> str:
+    suffix = PurePath(key).suffix
+    kind = mimetypes.guess_type(key)[0] or "application/octet-stream"
+    name = f"{PurePath(source).stem}.captioned{suffix}"
+    return store().download_link(key, name, settings().link_s, content_type=kind)
 
 
 def videos(rows: Sequence[Video], jobs: dict[str, list[Job]]) -> list[VideoReply]:
@@ -110,13 +114,15 @@ def renders(jobs: Sequence[Job]) -> list[RenderReply]:
     """Renders as they stand now."""
     with transaction() as session:
         names = history.filenames(session, jobs)
+        metrics = history.results_of(session, [job.id for job in jobs], "assemble")
     percents, links = live().percents(jobs), download_urls(jobs, names)
-    return [_render(job, percents[job.id], links.get(job.id)) for job in jobs]
+    return [_render(job, percents[job.id], links.get(job.id), metrics.get(job.id)) for job in jobs]
 
 
-def _render(row: Job, percent: float, link: str | None) -> RenderReply:
+def _render(row: Job, percent: float, link: str | None, metrics: dict[str, Any] | None) -> RenderReply:
     return RenderReply(
         jobId=row.id, videoId=row.video_id, status=row.status, progress=round(percent, 1),
         estimatedTimeRemaining=history.seconds_left(row, percent), createdAt=row.created_at,
-        startedAt=row.started_at, completedAt=row.finished_at, downloadUrl=link, error=row.error,
+        startedAt=row.started_at, completedAt=row.finished_at, downloadUrl=link, metrics=metrics,
+        error=row.error,
     )  # fmt: skip

@@ -181,6 +181,7 @@ class RenderReply(Reply):
     startedAt: datetime.datetime | None
     completedAt: datetime.datetime | None
     downloadUrl: str | None
+    metrics: dict[str, Any] | None = Field(description="Of a finished render: what it did and needed.")
     error: dict[str, Any] | None
 
 

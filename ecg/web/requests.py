@@ -123,13 +123,32 @@ class ProcessBody(Body):
 
 
 class RenderOptions(Body):
-    """Size and rate of the finished video; ``null`` keeps the source's."""
+    """Picture and file of the finished video; ``null`` keeps the source's.
+
+    ``aspect`` shapes a picture whose size is not given. ``layout`` says how a source of another shape meets
+    it: whole with bars (``fit``), cut off (``fill``), or whole over a blurred copy of itself (``blur``).
+    ``overlay``: the captions alone on transparency, to be laid over the video in an editor; as ProRes 4444
+    (``mov``) or VP9 (``webm``).
+    """
 
     width: Pixels | None = None
     height: Pixels | None = None
-    fps: float | None = Field(None, ge=1, le=120, allow_inf_nan=False)
-    quality: int = Field(80, ge=1, le=100)
-    format: Literal["mp4"] = "mp4"
+    aspect: Literal["source", "16:9", "9:16", "1:1"] = "source"
+    layout: Literal["fit", "fill", "blur"] = "fit"
+    fps: float | None = Field(None, ge=1, le=60, allow_inf_nan=False)
+    quality: int = Field(80, ge=10, le=100)
+    format: Literal["mp4", "mov", "webm"] = "mp4"
+    overlay: bool = False
+
+    @model_validator(mode="after")
+    def _check_together(self) -> RenderOptions:
+        if (self.width is None) != (self.height is None):
+            raise ValueError("width and height go together: give both, or neither")
+        if self.width and self.aspect != "source":
+            raise ValueError("give either width and height, or an aspect")
+        if self.overlay and self.format == "mp4":
+            raise ValueError("mp4 holds no transparency: ask for an overlay as mov or webm")
+        return self
 
 
 class RenderBody(Body):

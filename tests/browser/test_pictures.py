@@ -120,6 +120,18 @@ def test_still_frames_cost_nothing(by_canvas):
     assert metrics.path == session.path == "canvas"
 
 
+def test_outside_of_what_changed_a_frame_is_the_one_before(by_canvas):
+    with by_canvas.open(make_scenario(cues=1), 640, 360) as session:
+        before, moved = np.zeros((session.box.height, session.box.width, 4), np.uint8), 0
+        for frame in session.frames(0, 80, FPS):
+            taken = np.frombuffer(bytes(frame), np.uint8).reshape(before.shape)
+            for x, y, width, height in session.changed:
+                before[y : y + height, x : x + width] = taken[y : y + height, x : x + width]
+            assert np.array_equal(before, taken)
+            moved += bool(session.changed)
+        assert moved == session.metrics.drawn
+
+
 def test_a_scenario_without_cues_gives_empty_frames(by_canvas):
     with by_canvas.open({**make_scenario(), "cues": []}, 640, 360) as session:
         taken = pictures(session, 0, 1000)

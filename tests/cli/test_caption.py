@@ -110,6 +110,18 @@ def test_a_folder_that_is_not_there_is_told_before_any_work(stack: LiveStack, cl
     assert time.monotonic() - begun < 10
 
 
+@pytest.mark.parametrize(("asked", "told"), [(("out.gif",), ".mp4, .mov or .webm"),
+                                             (("out.mp4", "--overlay"), ".mov or .webm")])  # fmt: skip
+def test_a_file_that_cannot_be_made_is_refused_before_any_work(
+    stack: LiveStack, clip: Path, tmp_path: Path, asked: tuple[str, ...], told: str
+):
+    name, *options = asked
+    done = ecg(stack, "caption", clip, "-o", tmp_path / name, *options)
+    assert done.returncode == 1
+    assert told in done.stderr
+    assert "Upload" not in done.stdout
+
+
 def test_a_wrong_password_is_told(stack: LiveStack, clip: Path, tmp_path: Path):
     done = ecg(stack, "caption", clip, "-o", tmp_path / "out.mp4", "--url", stack.url,
                "--email", "nobody@example.org", "--password", "guessed wrong")  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from ecg.media.encode import burn, frame_count
+from ecg.media.formats import Format, format_named
 from ecg.media.join import join
-from ecg.media.overlay import OverlaySpec
+from ecg.media.overlay import Frame, OverlaySpec
 from ecg.media.picture import even_size
 from ecg.media.probe import Limits, MediaInfo, probe
 
@@ -46,21 +47,28 @@ def burn_all(
         "encoder": "libx264", "preset": "ultrafast", "quality": 90, "fps": fps,
         "size": even_size(info.width or 320, info.height or 180), **options,
     }  # fmt: skip
-    burn(
-        source, out, info=info, overlay=overlay, frames=frames or forever(caption(overlay, rgba)), **settings
-    )
+    shown = frames or forever(caption(overlay, rgba))
+    burn(source, out, info=info, overlay=overlay, frames=map(Frame, shown), **settings)
     return out
 
 
-def render(source: Path, out: Path, *, chunks: int = 1, **options: Any) -> Path:
-    """Burn in ``chunks`` equal parts and join them."""
+def render(
+    source: Path, out: Path, *, chunks: int = 1, every: int = 1, format: Format | None = None,
+    frames_from: Callable[[int], Iterable[memoryview]] | None = None, **options: Any,
+) -> Path:  # fmt: skip
+    """Burn in ``chunks`` about equal parts and join them; parts begin at multiples of ``every`` frames.
+
+    ``frames_from``: the caption frames from a frame of the whole video on.
+    """
+    format = format or format_named(out.suffix.removeprefix("."))
     info, parts = probe(source, Limits()), []
     frames = frame_count(options.get("fps") or info.fps or Fraction(30), info.duration_s)
     for number in range(chunks):
-        first, after = (round(frames * n / chunks) for n in (number, number + 1))
+        first, after = (round(frames * n / chunks / every) * every for n in (number, number + 1))
+        after = frames if number == chunks - 1 else after
+        part = out.with_name(f"{out.stem}-{number}{format.chunk_suffix}")
+        captions = {"frames": frames_from(first)} if frames_from else {}
         span = {"first": first, "count": after - first}
-        parts.append(
-            burn_all(source, out.with_name(f"{out.stem}-{number}.mp4"), info=info, **span, **options)
-        )
-    join(parts, source, out, info)
+        parts.append(burn_all(source, part, info=info, format=format, **span, **captions, **options))
+    join(parts, source, out, info, format=format)
     return out

@@ -207,6 +207,7 @@ COUNTERS = {
     "few key frames": ("a.mp4", 3, {"picture": ("-g", 1000)}),
     "b-frames": ("a.mp4", 3, {"picture": ("-preset", "veryfast", "-bf", 3, "-x264-params", "open-gop=1")}),
     "rounded times": ("a.mkv", 3, {"fps": "30000/1001", "frames": 30}),
+    "twice that rate": ("a.mkv", 3, {"fps": "60000/1001", "frames": 50}),
     "stream that starts late": ("a.ts", 3, {"picture": ("-preset", "veryfast", "-output_ts_offset", 50)}),
 }
 
@@ -351,12 +352,13 @@ def test_the_hardware_encoder_gets_the_same_picture_and_its_own_options():
     x264 = burn_command(Path("/a.mp4"), Path("/o.mp4"), encoder="libx264", **how)
     assert _options(nvenc) - _options(x264) == {
         ("-vcodec", "h264_nvenc"), ("-rc", "vbr"), ("-cq", "23"), ("-b:v", "0"), ("-preset", "p4"),
-        ("-profile:v", "high"),
+        ("-profile:v", "high"), ("-forced-idr", "1"),
     }  # fmt: skip
     assert _options(x264) - _options(nvenc) == {
         ("-vcodec", "libx264"),
         ("-crf", "23"),
         ("-preset", "veryfast"),
+        ("-x264-params", "zones=0,0,b=1.4"),
     }
     assert ("-ss", "3.000000") in _options(nvenc)
     assert ("-vframes", "60") in _options(nvenc)

@@ -6,7 +6,7 @@ import pytest
 
 from ecg.errors import BadRequest, EngineUnavailable
 from ecg.media import encoders
-from ecg.media.encode import pick_encoder
+from ecg.media.encoders import pick_encoder
 
 
 def hardware_works() -> bool:
@@ -41,6 +41,20 @@ def test_an_encoder_nobody_knows_is_refused():
 def test_quality_is_a_rate_factor(quality: int, crf: int):
     assert encoders.options("libx264", quality, "veryfast")["crf"] == crf
     assert encoders.options("h264_nvenc", quality, "veryfast")["cq"] == crf
+
+
+@pytest.mark.parametrize(
+    ("quality", "crf", "quantiser"), [(100, 17, 1), (75, 28, 4), (50, 40, 8), (10, 57, 14)]
+)
+def test_quality_means_the_like_on_other_scales(quality: int, crf: int, quantiser: int):
+    assert encoders.options("libvpx-vp9", quality, "")["crf"] == crf
+    assert encoders.options("prores_ks", quality, "")["q:v"] == quantiser
+
+
+@pytest.mark.parametrize("encoder", ["libx264", "h264_nvenc", "libvpx-vp9"])
+def test_key_frames_are_counted_from_the_start_of_the_whole(encoder: str):
+    how = encoders.key_frames(encoder, 750, 250)
+    assert (how["g"], how["force_key_frames"]) == (250, "expr:not(mod(n+750,250))")
 
 
 @pytest.mark.parametrize("quality", [9, 101, -1])

@@ -115,14 +115,14 @@ def test_mov_is_written_when_asked_for(tmp_path: Path, clip: Path):
 
 
 def test_webm_is_written_with_codecs_it_knows(tmp_path: Path, clip: Path):
-    out = render(clip, tmp_path / "o.webm", chunks=2, encoder="libvpx-vp9")
+    out = render(clip, tmp_path / "o.webm", chunks=2)
     info = probe(out, LIMITS)
     assert (info.container, info.vcodec, info.acodec) == ("matroska", "vp9", "opus")
     assert info.duration_s == pytest.approx(1.0, abs=0.05)
 
 
 def test_another_container_is_refused_by_name(tmp_path: Path, clip: Path):
-    with pytest.raises(BadRequest, match=r"\.avi"):
+    with pytest.raises(BadRequest, match="'avi' is no container"):
         render(clip, tmp_path / "o.avi")
 
 

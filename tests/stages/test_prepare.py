@@ -22,6 +22,21 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return spoken_clip(tmp_path_factory.mktemp("clip") / "spoken.mp4", size="320x180")
 
 
+@pytest.mark.parametrize(
+    ("options", "size"),
+    [
+        ({"aspect": "source"}, (320, 180)), ({"aspect": "16:9"}, (320, 180)), ({"aspect": "1:1"}, (180, 180)),
+        ({"aspect": "9:16"}, (180, 320)), ({"width": 641, "height": 480}, (640, 480)),
+    ],
+)  # fmt: skip
+def test_an_aspect_keeps_the_shorter_side(clip: Path, tmp_path: Path, options: dict, size: tuple[int, int]):
+    transcript = tmp_path / "analysis.json"
+    transcript.write_text(json.dumps(make_transcript().to_json()))
+    params = {**ASKED, "options": {"quality": 80, **options}}
+    plan = prepare(clip, transcript, None, params, Limits(), (1280, 720), tmp_path / "scenario.json")
+    assert (plan.width, plan.height) == size
+
+
 def drawn(clip: Path, folder: Path, **params: Any) -> dict[str, Any]:
     """The scenario of a render with these params."""
     transcript, out = folder / "analysis.json", folder / "scenario.json"

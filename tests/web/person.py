@@ -98,10 +98,10 @@ class Person:
         return answer.json["jobId"]
 
 
-def work_off(job_id: str) -> None:
-    """Do all steps of a job as a worker would."""
+def work_off(job_id: str, video: str = "video.mp4") -> None:
+    """Do all steps of a job as a worker would; ``video``: the name of the file a render leaves."""
     while (step_id := next_ready(job_id)) is not None:
-        work_step(step_id)
+        work_step(step_id, video)
 
 
 def next_ready(job_id: str) -> int | None:
@@ -110,12 +110,13 @@ def next_ready(job_id: str) -> int | None:
         return session.scalars(query.order_by(Step.id).limit(1)).one_or_none()
 
 
-def work_step(step_id: int) -> None:
+def work_step(step_id: int, video: str = "video.mp4") -> None:
     with transaction() as session:
         claim = attempts.claim(session, step_id, worker="test", lease_s=60)
     assert claim
+    left = {name.replace("video.mp4", video): content for name, content in LEFT.get(claim.name, {}).items()}
     kept = [keep(f"work/{claim.job_id}/{step_id}-{claim.fence}/{name}", name, content)
-            for name, content in LEFT.get(claim.name, {}).items()]  # fmt: skip
+            for name, content in left.items()]  # fmt: skip
     with transaction() as session:
         attempts.finish(session, step_id, claim.fence, result={"by": "test"}, artifacts=kept, media_s=3.0)
 

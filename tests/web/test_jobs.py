@@ -94,6 +94,26 @@ def test_a_finished_render_can_be_downloaded(ann: Person) -> None:
     assert [render["jobId"] for render in ann.get("/api/render/history").json["renders"]] == [job_id]
 
 
+@pytest.mark.parametrize(
+    ("options", "kind"),
+    [
+        ({"format": "webm", "aspect": "9:16", "layout": "blur"}, "video/webm"),
+        ({"format": "mov", "overlay": True}, "video/quicktime"),
+    ],
+)
+def test_a_render_of_another_format_is_downloaded_as_what_it_is(
+    ann: Person, options: dict, kind: str
+) -> None:
+    video_id, _ = ann.analysed_video()
+    job_id = ann.post("/api/render/create", videoId=video_id, options=options).json["jobId"]
+    work_off(job_id, video=f"video.{options['format']}")
+    status = ann.get(f"/api/render/{job_id}/status").json
+    assert status["metrics"] == {"by": "test"}
+    answer = ann.client.get(status["downloadUrl"])
+    assert answer.headers["Content-Disposition"].endswith(f"talk.captioned.{options['format']}")
+    assert answer.mimetype == kind
+
+
 def test_an_estimate_is_given_once_there_is_something_to_go_by(ann: Person) -> None:
     video_id, _ = ann.analysed_video()
     started = ann.post("/api/render/create", videoId=video_id).json
@@ -127,7 +147,12 @@ def test_a_render_status_is_not_that_of_an_analysis(ann: Person) -> None:
         ({"strength": 1.5}, "strength"),
         ({"options": {"quality": 0}}, "quality"),
         ({"options": {"format": "exe"}}, "format"),
-        ({"options": {"fps": 1e9}}, "fps"),
+        ({"options": {"fps": 61}}, "fps"),
+        ({"options": {"width": 640}}, "height"),
+        ({"options": {"width": 640, "height": 640, "aspect": "9:16"}}, "aspect"),
+        ({"options": {"aspect": "4:5"}}, "aspect"),
+        ({"options": {"layout": "stretch"}}, "layout"),
+        ({"options": {"overlay": True}}, "mov or webm"),
         ({"plan": "pro"}, "plan"),
         ({"options": {"preset": "x"}}, "preset"),
         ({"videoId": "x; DROP TABLE"}, "videoId"),

@@ -265,7 +265,7 @@ def assert_voice_is_plotted(page: Page) -> None:
 
 def download(page: Page, to: Path) -> Path:
     with page.expect_download() as expected:
-        page.get_by_role("button", name="Download MP4").click()
+        page.get_by_role("button", name="Download", exact=True).click()
     assert expected.value.suggested_filename.endswith(".mp4")
     expected.value.save_as(to)
     return to

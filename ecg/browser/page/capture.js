@@ -10,13 +10,12 @@ import { Sink } from "./sink.js";
 const query = new URLSearchParams(location.search);
 const Picture = query.get("path") === "canvas" ? CanvasPicture : ScreenPicture;
 
-let picture;
-let player;
+let scenes = [];
 
 const sink = new Sink(new URL(`sink/${query.get("sink")}`, location.href.replace(/^http/, "ws")), {
   /** Draw a block of known colours, to see whether its pixels arrive. */
   async probe({ width, height, colors }) {
-    picture = new Picture(width, height);
+    const picture = new Picture(width, height);
     picture.crop({ x: 0, y: 0, width, height });
     colors.forEach((color, index) => {
       const bar = document.createElement("div");
@@ -32,46 +31,81 @@ const sink = new Sink(new URL(`sink/${query.get("sink")}`, location.href.replace
 
   async open({ scenario, width, height }) {
     const { createPlayer } = await import("./player/player.js");
-    picture = new Picture(width, height);
-    player = await createPlayer(picture.root, scenario, { width, height });
+    scenes = [];
+    for (let n = 0; n < Picture.atOnce; n += 1) {
+      const picture = new Picture(width, height);
+      scenes.push({ picture, player: await createPlayer(picture.root, scenario, { width, height }) });
+    }
     await document.fonts.ready;
-    picture.crop(player.captureBox);
-    const { x, y, width: boxWidth, height: boxHeight } = player.captureBox;
-    sink.reply({ box: [x, y, boxWidth, boxHeight] });
+    const { captureBox } = leader();
+    for (const { picture } of scenes) picture.crop(captureBox);
+    sink.reply({ box: [captureBox.x, captureBox.y, captureBox.width, captureBox.height] });
+  },
+
+  /** What must be seen from `from_s` until before `to_s`, and why it could not be drawn in its own fonts, if so. */
+  async inventory({ from_s, to_s }) {
+    const { fontFault, isBlank } = await import("./fonts.js"); // it needs a file of the player
+    const cues = leader().mustShow(from_s, to_s);
+    const words = cues.flatMap((cue) => cue.words);
+    const family = leader().layer.style.fontFamily;
+    for (const word of words) word.blank = isBlank(family, word.text);
+    sink.reply({ cues, font_fault: fontFault(family, words.map(({ text }) => text).join(" ")) });
   },
 
   async frames({ range, first, count, fps: [numerator, denominator], ahead }) {
     sink.begin(range);
     let repeat = 0;
     let still_until_s = -Infinity;
+    const shots = [];
     for (let frame = first; frame < first + count; frame += 1) {
       const t_s = (frame * denominator) / numerator;
       const boxes = t_s < still_until_s ? [] : seek(t_s, frame === first);
-      if (t_s >= still_until_s) still_until_s = player.nextChange(t_s);
+      if (t_s >= still_until_s) still_until_s = leader().nextChange(t_s);
       if (boxes.length === 0) {
         repeat += 1;
         continue;
       }
-      const pixels = await picture.take(boxes);
-      if (range !== sink.range) return;
-      sink.send(repeat, boxes, pixels);
+      shots.push({ t_s, repeat, boxes });
       repeat = 0;
-      if (!await sink.room(range, ahead)) return;
+      if (shots.length === scenes.length && !await send(shots.splice(0), range, ahead)) return;
     }
+    if (shots.length > 0 && !await send(shots, range, ahead)) return;
     sink.send(repeat, [], []);
   },
 });
 
+/** The player that sees every frame, and so knows what changes from one to the next: the last one's. */
+function leader() {
+  return scenes.at(-1).player;
+}
+
+/** Draw frames and send them in their order; false when another range has begun. The leader is at the last. */
+async function send(shots, range, ahead) {
+  const used = scenes.slice(-shots.length);
+  const pixels = await Promise.all(shots.map(({ t_s, boxes }, n) => {
+    const { picture, player } = used[n];
+    if (player !== leader()) player.seek(t_s);
+    return picture.take(boxes);
+  }));
+  for (const [n, { repeat, boxes }] of shots.entries()) {
+    if (range !== sink.range) return false;
+    sink.send(repeat, boxes, pixels[n]);
+    if (!await sink.room(range, ahead)) return false;
+  }
+  return true;
+}
+
 /** The boxes to take after seeking; the whole picture when nothing is known of what came before. */
 function seek(t_s, afresh) {
-  const { x, y, width, height } = player.captureBox;
+  const { captureBox } = leader();
+  const { x, y, width, height } = captureBox;
   const whole = [[x, y, width, height]];
-  const { changed, boxes } = player.seek(t_s);
+  const { changed, boxes } = leader().seek(t_s);
   if (afresh) return whole;
   if (!changed) return [];
-  const stray = boxes.find((box) => !inside(box, player.captureBox));
+  const stray = boxes.find((box) => !inside(box, captureBox));
   if (stray) throw new Error(`At ${t_s} s the player changed [${stray}], outside its capture box.`);
-  return picture.inParts ? joined(boxes) : whole;
+  return Picture.inParts ? joined(boxes) : whole;
 }
 
 addEventListener("error", (event) => sink.fail(event.error ?? event.message));

@@ -6,14 +6,23 @@
  */
 
 export class CanvasPicture {
-  inParts = true;
+  /** Whether boxes may be taken that are smaller than the picture. */
+  static inParts = true;
+  /**
+   * How many frames are drawn in one go, each in a picture of its own: what Chromium does around a frame
+   * costs as much as drawing it.
+   */
+  static atOnce = 4;
 
   constructor(width, height) {
     this.canvas = document.createElement("canvas");
     this.canvas.setAttribute("layoutsubtree", "");
     this.root = createRoot(width, height);
     this.canvas.append(this.root);
-    document.body.append(this.canvas);
+    const sight = document.createElement("div");
+    sight.className = "sight";
+    sight.append(this.canvas);
+    document.body.append(sight);
     // Without the hint the canvas may live in the GPU process, and each read would wait for it.
     this.context = this.canvas.getContext("2d", { willReadFrequently: true });
     if (!this.context.drawElementImage || !this.canvas.requestPaint) {
@@ -57,8 +66,9 @@ export class CanvasPicture {
 }
 
 export class ScreenPicture {
-  // The clip of a screenshot is one of the whole page's drawing: see below what a clip does.
-  inParts = false;
+  // The clip of a screenshot is one of the whole page's drawing: see above what a clip does.
+  static inParts = false;
+  static atOnce = 1;
 
   constructor(width, height) {
     this.root = createRoot(width, height);

@@ -99,6 +99,29 @@ class Player {
     });
   }
 
+  /**
+   * What must be seen from `from_s` until before `to_s`, told without a look at what is drawn: the cues, each
+   * with its `extent`, which it never leaves, and its words. A word has its place at rest as `rect`; `there_s`, from
+   * when nothing moves or hides it; `lit_s` and `done_s`, between which it takes its colour. Boxes are
+   * `[x, y, width, height]` in whole pixels, `null` outside the picture.
+   */
+  mustShow(from_s, to_s) {
+    const { cues } = this.scenario;
+    const indices = cues.map((_, index) => index)
+      .filter((index) => cues[index].start_s < to_s && cues[index].end_s > from_s);
+    this.layout.ensure(indices);
+    return indices.map((index) => this.#claimOf(cues[index], this.layout.at(index)));
+  }
+
+  #claimOf({ id, start_s, end_s }, { extent, words }) {
+    const { light_s } = this.scenario.style.animation;
+    const box = (rect) => this.#boxes([rect])[0] ?? null;
+    const claims = words.map(({ word, effects, rect }) => ({
+      text: word.text.normalize("NFC"), rect: box(rect), ...timesOf(word, effects, start_s, light_s),
+    }));
+    return { id, start_s, end_s, extent: box(extent), words: claims };
+  }
+
   destroy() {
     this.layer.remove();
   }
@@ -148,6 +171,14 @@ class ShownCue {
   update(t_s) {
     return this.words.flatMap((word) => word.update(t_s));
   }
+}
+
+/** When a word is where it belongs, and when it begins and ends to take its colour. */
+function timesOf({ lit_s }, effects, come_s, light_s) {
+  const moving = effects.filter(({ name }) => !["sweep", "glow", "pop"].includes(name));
+  const sweep = effects.find(({ name }) => name === "sweep");
+  const lit = sweep ? { lit_s: sweep.start_s, done_s: sweep.end_s } : { lit_s, done_s: lit_s + light_s };
+  return { there_s: Math.max(come_s, ...moving.map(({ end_s }) => end_s)), ...lit };
 }
 
 /** The colour of a word that is `light` of the way from plain to its speaker's colour; `part` 0..1 of it. */

@@ -3,6 +3,7 @@
  *
  * x-clock      each frame is the time of day at which it was drawn, as colours
  * x-hang       stops answering at its tenth frame
+ * x-stuck      stops answering at one second
  * x-stray      changes pixels outside its capture box
  * x-reach-out  tries every way it knows to reach the address that is its first word
  */
@@ -23,6 +24,11 @@ export async function createPlayer(root, scenario) {
       block.style.background = `rgb(${frame}, 0, 0)`;
       return [box];
     },
+    "x-stuck": (t_s) => {
+      while (t_s >= 1);
+      block.style.background = `rgb(${Math.round(t_s * 100)}, 0, 0)`;
+      return [box];
+    },
     "x-stray": () => [box, [14, 14, 4, 4]],
     "x-reach-out": () => [box],
   };
@@ -30,9 +36,9 @@ export async function createPlayer(root, scenario) {
   return {
     captureBox: { x: 0, y: 0, width: 16, height: 16 },
     nextChange: (t_s) => t_s,
-    seek() {
+    seek(t_s) {
       frame += 1;
-      return { changed: true, boxes: behaviours[scenario.language]() };
+      return { changed: true, boxes: behaviours[scenario.language](t_s) };
     },
     destroy() {},
   };

@@ -95,7 +95,7 @@ class RenderRow {
     };
     watch.addEventListener("click", toggle);
     fill(this.element,
-      h("p.render-name", {}, t("render.made", { date: moment(job.finished_at) })), screen,
+      h("p.render-name", {}, t("render.made", { date: moment(job.finished_at) })), figures(job), screen,
       h("div.actions", {}, this.#download(), watch));
     if (this.open) toggle();
   }
@@ -115,6 +115,17 @@ class RenderRow {
       icon("download"), h("span", {}, t("render.download")));
     return [button, trouble];
   }
+}
+
+/** What the render did and needed. */
+function figures({ steps }) {
+  const made = steps.find(({ name }) => name === "assemble")?.result;
+  if (!made?.frames) return null;
+  const number = (value) => Math.round(value).toLocaleString(document.documentElement.lang);
+  return h("p.hint", {}, t("render.figures", {
+    frames: number(made.frames), drawn: number(made.drawn), wall_s: number(made.wall_s), encoder: made.encoder,
+    memory: number(made.peak_memory_bytes / 1e6),
+  }));
 }
 
 function renderedVideo(job) {

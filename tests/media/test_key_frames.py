@@ -1,0 +1,118 @@
+"""However a video is cut into chunks, it is coded the same: key frames are counted from its start."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ecg.media.encode import KEY_FRAME_EVERY
+from ecg.media.formats import WEBM
+from ecg.media.overlay import OverlaySpec
+from ecg.media.probe import Limits, probe
+from tests.media import clips
+from tests.media.renders import caption, render
+
+FRAMES, FPS = 1760, Fraction(30)
+OVERLAY = OverlaySpec(90, 20, 60, 40, FPS)
+
+
+@pytest.fixture(scope="module")
+def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """1,760 frames that move, with a hard cut every few seconds, off the grid of key frames."""
+    path = tmp_path_factory.mktemp("long") / "a.mp4"
+    cuts = ("-vf", "negate=enable='lt(mod(t,7.3),3)'")
+    return clips.video(path, size="160x90", fps="30", seconds=float(FRAMES / FPS), picture=cuts)
+
+
+def captions(first: int) -> Iterator[memoryview]:
+    """A box that changes its colour at each frame of the whole video, and is not there now and then."""
+    number = first
+    while True:
+        yield caption(OVERLAY, (255, number * 7 % 256, 0, 255 if number % 50 < 40 else 0))
+        number += 1
+
+
+def pictures(path: Path) -> np.ndarray:
+    """All decoded pictures, as 8-bit numbers: frames × (brightness, then colour)."""
+    raw = clips.ffmpeg("-i", path, "-map", "0:v", "-fps_mode", "passthrough", "-f", "rawvideo",
+                       "-pix_fmt", "yuv420p", "-")  # fmt: skip
+    return np.frombuffer(raw, np.uint8).reshape(-1, 160 * 90 * 3 // 2)
+
+
+def key_frames(path: Path, fps: Fraction) -> set[int]:
+    """The numbers of the frames from which decoding can begin."""
+    command = ["ffprobe", "-v", "error", "-select_streams", "v", "-show_entries", "packet=pts_time,flags",
+               "-of", "csv=p=0", str(path)]  # fmt: skip
+    listing = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    return {round(float(line.split(",")[0]) * fps) for line in listing if "K" in line.split(",")[1]}
+
+
+@pytest.fixture(scope="module", params=["veryfast", "ultrafast"])
+def renders(
+    request: pytest.FixtureRequest, long_clip: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[str, dict[int, Path]]:
+    """The preset, and the same render in 1, 2 and 7 chunks."""
+    folder, how = tmp_path_factory.mktemp("renders"), {"preset": request.param, "quality": 75}
+    return request.param, {
+        chunks: render(long_clip, folder / f"{chunks}.mp4", chunks=chunks, every=KEY_FRAME_EVERY,
+                       frames_from=captions, overlay=OVERLAY, **how)
+        for chunks in (1, 2, 7)
+    }  # fmt: skip
+
+
+def test_a_key_frame_stands_at_every_250th_frame_of_the_whole(renders: tuple[str, dict[int, Path]]):
+    for path in renders[1].values():
+        assert set(range(0, FRAMES, KEY_FRAME_EVERY)) <= key_frames(path, FPS)
+
+
+# x264 chooses by what comes next, as far as its lookahead reaches: at the end of a chunk nothing does. And
+# with several threads it starts B pictures by figures of others not yet done, until the next key frame.
+LIKE_THE_WHOLE = {"veryfast": (0.85, 34.0), "ultrafast": (0.4, 36.0)}  # share of equal frames, worst dB
+
+
+def test_chunks_decode_to_the_pictures_of_the_whole(renders: tuple[str, dict[int, Path]]):
+    preset, paths = renders
+    equal_share, worst_db = LIKE_THE_WHOLE[preset]
+    whole = pictures(paths[1])
+    for chunks in (2, 7):
+        cut = pictures(paths[chunks])
+        assert len(cut) == len(whole) == FRAMES
+        errors = ((cut.astype(np.int16) - whole) ** 2).mean(axis=1)
+        assert np.mean(errors == 0) > equal_share
+        assert decibels(errors.max()) > worst_db
+
+
+def test_no_border_between_chunks_is_coded_worse(renders: tuple[str, dict[int, Path]], long_clip: Path):
+    left = np.arange(160 * 90) % 160 < 72  # away from the captions
+    original = pictures(long_clip)[:, : 160 * 90][:, left].astype(np.int16)
+    whole, cut = (pictures(renders[1][n])[:, : 160 * 90][:, left] for n in (1, 7))
+    for border in range(KEY_FRAME_EVERY, FRAMES - KEY_FRAME_EVERY, KEY_FRAME_EVERY):
+        near = slice(border - 15, border + 15)
+        lost = [decibels(((coded[near] - original[near]) ** 2).mean()) for coded in (whole, cut)]
+        assert lost[1] > lost[0] - 0.5
+
+
+def decibels(error: float) -> float:
+    """PSNR of a mean square error."""
+    return float(10 * np.log10(255**2 / max(error, 1e-9)))
+
+
+def test_time_and_sound_do_not_depend_on_the_chunks(renders: tuple[str, dict[int, Path]], long_clip: Path):
+    paths = renders[1]
+    sound = clips.packets_md5(long_clip, "a:0")
+    for path in paths.values():
+        assert clips.stamps_s(path) == pytest.approx([number / 30 for number in range(FRAMES)], abs=1e-5)
+        assert clips.packets_md5(path, "a:0") == sound
+        assert probe(path, Limits()).duration_s == probe(paths[1], Limits()).duration_s
+
+
+def test_vp9_has_its_key_frames_at_the_same_places(tmp_path: Path):
+    source = clips.video(tmp_path / "a.mp4", size="160x90", fps="60", seconds=9, sound=False)
+    out = render(source, tmp_path / "o.webm", chunks=2, every=KEY_FRAME_EVERY, format=WEBM)
+    assert {0, 250, 500} <= key_frames(out, Fraction(60))
+    assert len(pictures(out)) == 540
