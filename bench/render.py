@@ -192,37 +192,31 @@ def run_ffmpeg(*argv: object) -> None:
 # --- the parts
 
 
+def against_plain(
+    bench: Bench, source: Path, preset: str, scenario: Callable[[dict], dict] = lambda given: given
+) -> dict[str, Any]:
+    """A whole render against a plain transcode with the same preset."""
+    return bench.compared(lambda: bench.ours(source, preset, scenario), lambda: bench.plain(source, preset))
+
+
 def veryfast(bench: Bench) -> dict[str, Any]:
     """1080p30, x264 veryfast."""
-    source = make_source(bench.folder, HD, 60)
-    return bench.compared(
-        lambda: bench.ours(source, "veryfast"), lambda: bench.plain(source, "veryfast")
-    )
+    return against_plain(bench, make_source(bench.folder, HD, 60), "veryfast")
 
 
 def ultrafast(bench: Bench) -> dict[str, Any]:
     """1080p30 with x264 ultrafast, the stand-in for a hardware encoder."""
-    source = make_source(bench.folder, HD, 60)
-    return bench.compared(
-        lambda: bench.ours(source, "ultrafast"), lambda: bench.plain(source, "ultrafast")
-    )
+    return against_plain(bench, make_source(bench.folder, HD, 60), "ultrafast")
 
 
 def uhd(bench: Bench) -> dict[str, Any]:
     """2160p30, x264 veryfast."""
-    source = make_source(bench.folder, UHD, 15)
-    return bench.compared(
-        lambda: bench.ours(source, "veryfast"), lambda: bench.plain(source, "veryfast")
-    )
+    return against_plain(bench, make_source(bench.folder, UHD, 15), "veryfast")
 
 
 def popping(bench: Bench) -> dict[str, Any]:
     """1080p30, x264 veryfast, a word moving in every frame."""
-    source = make_source(bench.folder, HD, 60)
-    return bench.compared(
-        lambda: bench.ours(source, "veryfast", moving_in_every_frame),
-        lambda: bench.plain(source, "veryfast"),
-    )
+    return against_plain(bench, make_source(bench.folder, HD, 60), "veryfast", moving_in_every_frame)
 
 
 def peers(bench: Bench) -> dict[str, Any]:
