@@ -121,7 +121,10 @@ def _typed_errors() -> Iterator[None]:
 
 
 def _outage(error: BaseException | None) -> Outage | None:
-    if not isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError):
+    # What the server says has a class of its own. A bare one is the word of libpq, for a connection that broke
+    # just when an answer was due.
+    broke = isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError)
+    if not broke and type(error) is not psycopg2.DatabaseError:
         return None
     cause, sqlstate = str(error).strip()[:200], error.pgcode or ""
     # No SQLSTATE: not connected; 08: the connection broke; 57P: the server stops, starts or has crashed.

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import signal
+import tempfile
+import threading
 import time
+from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg2
 import pytest
@@ -12,6 +17,7 @@ from ecg import config, db, guard
 from ecg.db import Prepared, transaction
 from ecg.errors import Outage
 from ecg.stack import ports
+from ecg.stack.embedded import start_postgres
 
 pytestmark = pytest.mark.usefixtures("database")
 twice = Prepared("test_twice", "SELECT 2 * CAST(:number AS int) AS doubled, :number AS given")
@@ -62,3 +68,57 @@ def test_a_database_that_does_not_answer_is_not_waited_for_by_every_request():
             session.execute(text("SELECT 1"))
         waits_s.append(time.monotonic() - started_s)
     assert sum(wait_s < 0.2 for wait_s in waits_s) >= 9, waits_s
+
+
+class _Fragile:
+    """A Postgres of its own that may be made to crash."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.service = start_postgres(folder)
+
+    def crash(self) -> None:
+        """End it without a word to anybody, and start it anew."""
+        self.service.process.send_signal(signal.SIGQUIT)
+        self.service.process.wait()
+        self.service = start_postgres(self._folder)
+
+
+@pytest.fixture
+def fragile(database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[_Fragile]:
+    """The database of this process is one that may be made to crash."""
+    with tempfile.TemporaryDirectory(prefix="ecg-test-", dir="/tmp") as folder:
+        Path(folder).chmod(0o755)
+        postgres = _Fragile(Path(folder) / "postgres")
+        monkeypatch.setenv("DATABASE_URL", postgres.service.url)
+        for cached in (config.settings, db.engine, db.breaker):
+            cached.cache_clear()
+        yield postgres
+        db.engine().dispose()
+        postgres.service.stop()
+
+
+def test_a_database_that_crashes_in_the_middle_of_anything_is_an_outage(fragile: _Fragile):
+    over, met = threading.Event(), list[Exception]()
+
+    def work() -> None:
+        while not over.is_set():
+            try:
+                with transaction() as session:
+                    twice.row(session, number=2)
+                    session.execute(text("SELECT sum(n) FROM generate_series(1, 2000) AS n"))
+            except Exception as error:
+                met.append(error)
+                time.sleep(0.02)
+
+    threads = [threading.Thread(target=work) for _ in range(10)]
+    for thread in threads:
+        thread.start()
+    for _ in range(8):
+        time.sleep(0.5)
+        fragile.crash()
+    over.set()
+    for thread in threads:
+        thread.join()
+    assert met
+    assert [error for error in met if not isinstance(error, Outage)] == []
