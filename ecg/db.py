@@ -120,11 +120,14 @@ def _typed_errors() -> Iterator[None]:
         raise outage from error
 
 
+_NOT_OURS = (psycopg2.OperationalError, psycopg2.InterfaceError)
+
+
 def _outage(error: BaseException | None) -> Outage | None:
-    # What the server says has a class of its own. A bare one is the word of libpq, for a connection that broke
-    # just when an answer was due.
-    broke = isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError)
-    if not broke and type(error) is not psycopg2.DatabaseError:
+    # What the server says has a class of its own. A bare one comes from libpq: the connection broke just when
+    # an answer was due.
+    bare = type(error) is psycopg2.DatabaseError
+    if not isinstance(error, psycopg2.Error) or not (bare or isinstance(error, _NOT_OURS)):
         return None
     cause, sqlstate = str(error).strip()[:200], error.pgcode or ""
     # No SQLSTATE: not connected; 08: the connection broke; 57P: the server stops, starts or has crashed.
