@@ -92,6 +92,7 @@ def wait_until(true: Callable[[], bool], what: str, timeout_s: float = 30.0) -> 
         time.sleep(0.05)
 
 
+@pytest.mark.calm
 def test_five_messages_for_one_step_make_one_claim_and_four_quick_drops(record: Record):
     """R8: copies are put into the queue by hand and taken by four workers at once."""
     n = size("R8").n
