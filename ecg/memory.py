@@ -10,7 +10,7 @@ import numpy as np
 import psutil
 
 # A look at a browser's memory takes 20 ms: more often at first, for those who are soon done.
-_FIRST_S, _EVERY_S, _GROWTH = 0.25, 4.0, 1.5
+_FIRST_S, _EVERY_S, _GROWTH = 0.25, 8.0, 2.0
 _MOST_SAMPLES = 2048
 _LEAST_FOR_A_TREND = 8
 

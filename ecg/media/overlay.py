@@ -95,15 +95,19 @@ class Planes:
         rows = slice(y // 2, (y + height + 1) // 2)
         columns = slice(x // 2, (x + width + 1) // 2)
         across = (slice(2 * rows.start, 2 * rows.stop), slice(2 * columns.start, 2 * columns.stop))
-        part = rgba[across].astype(np.float32)
-        color, alpha = part[..., :3], part[..., 3:]
-        self._alpha[across] = rgba[across][..., 3]
-        self._luma[across] = color @ self._weights[0] + self._offsets[0]
+        part = rgba[across]
+        self._alpha[across] = part[..., 3]
+        red, green, blue, alpha = (part[..., n].astype(np.float32) for n in range(4))
+        self._luma[across] = self._mixed(0, red, green, blue)
         # By their opacity: the black of clear pixels would darken the edge of a letter.
-        total = _by_four(alpha)
-        mean = _by_four(color * alpha) / np.maximum(total, 1)
-        for plane, weights, offset in zip(self._chroma, self._weights[1:], self._offsets[1:], strict=True):
-            plane[rows, columns] = mean @ weights + offset
+        total = np.maximum(_by_four(alpha), 1)
+        mean = [_by_four(color * alpha) / total for color in (red, green, blue)]
+        for n, plane in enumerate(self._chroma, 1):
+            plane[rows, columns] = self._mixed(n, *mean)
+
+    def _mixed(self, plane: int, red: np.ndarray, green: np.ndarray, blue: np.ndarray) -> np.ndarray:
+        of_red, of_green, of_blue = self._weights[plane]
+        return red * of_red + green * of_green + blue * of_blue + self._offsets[plane]
 
 
 def _by_four(values: np.ndarray) -> np.ndarray:

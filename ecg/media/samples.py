@@ -1,12 +1,14 @@
-"""A few frames of a finished render, by their numbers: for its proof."""
+"""Some frames of a finished render, by their numbers: for its proof."""
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import ffmpeg
 import numpy as np
 
 from ecg.errors import ProcessingError
@@ -17,25 +19,46 @@ from ecg.media.header import Header, color
 _TIMEOUT_S = 120.0
 
 
-def sampled(
-    path: Path, header: Header, fps: Fraction, numbers: Sequence[int], box: Box, cell: int
-) -> list[np.ndarray]:
-    """Frames ``numbers`` (ascending, near one another), all in one pass from the key frame before them.
+class Group(NamedTuple):
+    """Frames near one another, by their numbers, ascending; and the part of them that is looked at.
 
-    Only ``box`` of each, ``(x, y, width, height)`` in multiples of ``cell``, and of that the mean of every
-    square of ``cell`` × ``cell`` pixels: RGB, uint8 of shape ``(height / cell, width / cell, 3)``. Raises
-    `ProcessingError` when the file has not all of them, `CommandFailed` when it cannot be decoded.
+    ``box``: ``(x, y, width, height)``, in multiples of the cell.
     """
-    rows, columns = box[3] // cell, box[2] // cell
-    rgb = runner.run(_graph(path, header, fps, numbers, box, cell), timeout_s=_TIMEOUT_S)
-    if len(rgb) != len(numbers) * rows * columns * 3:
+
+    numbers: Sequence[int]
+    box: Box
+
+
+def sampled(
+    path: Path, header: Header, fps: Fraction, groups: Sequence[Group], cell: int
+) -> list[list[np.ndarray]]:
+    """The frames of each group, decoded from the key frame before its first, all groups in one go.
+
+    Only their box, and of that the mean of every square of ``cell`` × ``cell`` pixels: RGB, uint8 of shape
+    ``(height / cell, width / cell, 3)``. Raises `ProcessingError` when the file has not all of them,
+    `CommandFailed` when it cannot be decoded.
+    """
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix="sampled-") as folder:
+        parts = [Path(folder) / f"{number}.rgb" for number in range(len(groups))]
+        written = [_written(path, header, fps, group, cell, part)
+                   for group, part in zip(groups, parts, strict=True)]  # fmt: skip
+        runner.run(ffmpeg.merge_outputs(*written), timeout_s=_TIMEOUT_S)
+        return [_read(part, group, cell, path.name) for group, part in zip(groups, parts, strict=True)]
+
+
+def _read(part: Path, group: Group, cell: int, name: str) -> list[np.ndarray]:
+    rows, columns = group.box[3] // cell, group.box[2] // cell
+    rgb = part.read_bytes()
+    if len(rgb) != len(group.numbers) * rows * columns * 3:
         there = len(rgb) // (rows * columns * 3)
-        raise ProcessingError(f"{path.name} has only {there} of the frames {list(numbers)}.")
-    return list(np.frombuffer(rgb, np.uint8).reshape(len(numbers), rows, columns, 3))
+        raise ProcessingError(
+            f"{name} has only {there} of the frames {list(group.numbers)}.", frame=group.numbers[0]
+        )
+    return list(np.frombuffer(rgb, np.uint8).reshape(len(group.numbers), rows, columns, 3))
 
 
-def _graph(path: Path, header: Header, fps: Fraction, numbers: Sequence[int], box: Box, cell: int) -> Any:
-    x, y, width, height = box
+def _written(path: Path, header: Header, fps: Fraction, group: Group, cell: int, out: Path) -> Any:
+    numbers, (x, y, width, height) = group
     start_s = float(header.picture.get("start_time", header.start_s))  # sound may begin a little earlier
     at_s = start_s - header.start_s + float((numbers[0] + Fraction(1, 4)) / fps)
     seek = {"ss": f"{at_s:.6f}", "noaccurate_seek": None}
@@ -49,7 +72,7 @@ def _graph(path: Path, header: Header, fps: Fraction, numbers: Sequence[int], bo
         flags="area+accurate_rnd+full_chroma_int",
     )  # fmt: skip
     return small.filter("format", "rgb24").output(
-        "pipe:1", format="rawvideo", vframes=len(numbers), fps_mode="passthrough"
+        source.url(out), format="rawvideo", vframes=len(numbers), fps_mode="passthrough"
     )
 
 

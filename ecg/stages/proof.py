@@ -15,6 +15,8 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import groupby
@@ -25,8 +27,9 @@ import numpy as np
 
 from ecg.errors import CommandFailed, InvalidMedia, ProcessingError, RenderProofFailed
 from ecg.media import timeline
+from ecg.media.frames import Box
 from ecg.media.header import Header, display_size, read_header
-from ecg.media.samples import sampled
+from ecg.media.samples import Group, sampled
 from ecg.media.source import TRUSTED
 from ecg.stages.witness import Area, Moment, Witness, group_of
 
@@ -73,7 +76,16 @@ def prove(
     ``witnesses``: what `Witness.write` has kept of each chunk. ``duration_s``: how long the video must be.
     Raises `RenderProofFailed`; its details say where: frame, time and cue.
     """
-    header = _whole(video, size, fps, frames, duration_s)
+    header = _header(video, size)
+    with ThreadPoolExecutor(max_workers=1) as beside:  # one reads packets, the other decodes
+        whole = beside.submit(_check_whole, video, header, fps, frames, duration_s)
+        found = _seen(video, header, fps, witnesses)
+        whole.result()
+    return {**found, "frames": frames}
+
+
+def _seen(video: Path, header: Header, fps: Fraction, witnesses: Sequence[Path]) -> dict[str, Any]:
+    """Look at every moment of every chunk; the figures of it."""
     looked = shown = ordered = 0
     least = {"shown": 1.0, "ordered": 1.0}
     for path in witnesses:
@@ -84,30 +96,41 @@ def prove(
             for kind, found in slopes.items():
                 least[kind] = min([least[kind], *(slope.value for slope in found)])
             _judge(moment, slopes, fps)
-    return {"moments": looked, "shown": shown, "ordered": ordered, "frames": frames,
+    return {"moments": looked, "shown": shown, "ordered": ordered,
             "least_shown": round(least["shown"], 3), "least_ordered": round(least["ordered"], 3)}  # fmt: skip
 
 
-def _whole(video: Path, size: tuple[int, int], fps: Fraction, frames: int, duration_s: float) -> Header:
-    """The header of a video that has every frame it must have, and the right size and length."""
-    try:
+def _header(video: Path, size: tuple[int, int]) -> Header:
+    """The header of a video of this size."""
+    with _readable():
         header = read_header(video, TRUSTED)
-        times = timeline.scan(video, header, TRUSTED)
         made = display_size(header.picture)
-    except InvalidMedia as error:
-        raise RenderProofFailed(
-            f"The rendered video cannot be read; requeue the job. {error.message}", **error.details
-        ) from error
     if made != size:
         raise RenderProofFailed("The rendered video has the wrong size; requeue the job.",
                                 wanted=list(size), made=list(made))  # fmt: skip
+    return header
+
+
+def _check_whole(video: Path, header: Header, fps: Fraction, frames: int, duration_s: float) -> None:
+    """It must have every frame, and the right length."""
+    with _readable():
+        times = timeline.scan(video, header, TRUSTED)
     if times.pictures != frames:
         raise RenderProofFailed("The rendered video has not all its frames; requeue the job.",
                                 wanted=frames, made=times.pictures)  # fmt: skip
     if abs(times.duration_s - duration_s) > 1.5 / fps + _SOUND_OVER_S:
         raise RenderProofFailed("The rendered video has the wrong length; requeue the job.",
                                 wanted_s=duration_s, made_s=times.duration_s)  # fmt: skip
-    return header
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    try:
+        yield
+    except InvalidMedia as error:
+        raise RenderProofFailed(
+            f"The rendered video cannot be read; requeue the job. {error.message}", **error.details
+        ) from error
 
 
 def _compared(
@@ -116,39 +139,45 @@ def _compared(
     with np.load(path) as kept:
         about = json.loads(kept["about"].tobytes())
         moments = [Moment(**{**moment, "area": Area(**moment["area"])}) for moment in about["moments"]]
-        for _, group in groupby(enumerate(moments), lambda entry: group_of(entry[1])):
-            entries = list(group)
-            seen = _decoded(video, header, fps, [moment for _, moment in entries], about["cell"])
-            for (n, moment), picture in zip(entries, seen, strict=True):
-                now = kept[f"{n}_{moment.frame}"]
-                beside = [frame for frame in (moment.before, moment.after) if frame is not None]
-                others = [now + kept[f"{n}_{frame}"] for frame in beside]
-                yield moment, _slopes(picture.astype(np.float32), now, others)
+        seen = _decoded(video, header, fps, moments, about["cell"])
+        for n, (moment, picture) in enumerate(zip(moments, seen, strict=True)):
+            now = kept[f"{n}_{moment.frame}"]
+            beside = [frame for frame in (moment.before, moment.after) if frame is not None]
+            others = [now + kept[f"{n}_{frame}"] for frame in beside]
+            yield moment, _slopes(picture.astype(np.float32), now, others)
 
 
 def _decoded(
     video: Path, header: Header, fps: Fraction, moments: Sequence[Moment], cell: int
 ) -> list[np.ndarray]:
     """Each moment's area out of the video, one pixel per cell: RGB, uint8 (rows, columns, 3)."""
-    areas = [moment.area for moment in moments]
-    left, top = min(area.x for area in areas), min(area.y for area in areas)
-    right, bottom = max(area.x + area.width for area in areas), max(area.y + area.height for area in areas)
-    frames = sorted({moment.frame for moment in moments})
+    if not moments:
+        return []
+    groups = [(near, _group(near)) for near in (list(near) for _, near in groupby(moments, group_of))]
     try:
-        pictures = sampled(video, header, fps, frames, (left, top, right - left, bottom - top), cell)
+        pictures = sampled(video, header, fps, [group for _, group in groups], cell)
     except CommandFailed:
         raise
     except ProcessingError as error:
+        frame = error.details["frame"]
         raise RenderProofFailed(
             f"The rendered video has not all its frames; requeue the job. {error.message}",
-            frame=frames[0], t_s=float(frames[0] / fps), cue=moments[0].cue,
+            frame=frame, t_s=float(frame / fps),
         ) from error  # fmt: skip
-    seen = dict(zip(frames, pictures, strict=True))
-    return [_part(seen[moment.frame], moment.area, left, top, cell) for moment in moments]
+    return [_part(seen[group.numbers.index(moment.frame)], moment.area, group.box, cell)
+            for (near, group), seen in zip(groups, pictures, strict=True) for moment in near]  # fmt: skip
 
 
-def _part(picture: np.ndarray, area: Area, left: int, top: int, cell: int) -> np.ndarray:
-    row, column = (area.y - top) // cell, (area.x - left) // cell
+def _group(moments: Sequence[Moment]) -> Group:
+    """What must be decoded to see them all."""
+    areas = [moment.area for moment in moments]
+    left, top = min(area.x for area in areas), min(area.y for area in areas)
+    right, bottom = max(area.x + area.width for area in areas), max(area.y + area.height for area in areas)
+    return Group(sorted({moment.frame for moment in moments}), (left, top, right - left, bottom - top))
+
+
+def _part(picture: np.ndarray, area: Area, box: Box, cell: int) -> np.ndarray:
+    row, column = (area.y - box[1]) // cell, (area.x - box[0]) // cell
     return picture[row : row + area.height // cell, column : column + area.width // cell]
 
 

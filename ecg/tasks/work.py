@@ -19,6 +19,7 @@ from ecg.errors import NotFound, Outage, ProcessingError
 from ecg.jobs import attempts
 from ecg.jobs.attempts import Claim, NewArtifact
 from ecg.jobs.graphs import StepSpec
+from ecg.media.probe import MediaInfo
 from ecg.models import Artifact, Job, Step, StepStatus, Video
 from ecg.progress import Ticks
 from ecg.storage import Store
@@ -73,10 +74,13 @@ class Work:
             key = session.get_one(Video, self.claim.video_id).upload_key
         return self.store.fetch(key, self.scratch)
 
-    def video(self) -> Video:
-        """The video's row."""
+    def media(self) -> MediaInfo:
+        """What ingesting the upload has found out about it; `ProcessingError` when that was never done."""
         with transaction() as session:
-            return session.get_one(Video, self.claim.video_id)
+            media = session.get_one(Video, self.claim.video_id).media
+        if media is None:
+            raise ProcessingError("The video was never analysed; analyse it, then render it.")
+        return MediaInfo.from_json(media)
 
     def input(self, step: str, name: str, job_id: str | None = None) -> Path:
         """A file that another step left; `ProcessingError` when there is none."""

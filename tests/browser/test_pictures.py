@@ -10,8 +10,17 @@ from PIL import Image
 from playwright.sync_api import Page
 
 from ecg.browser.capture import CaptureBrowser, CaptureSession
+from ecg.captions import load_style, style_names
 from tests.browser.conftest import SITE
-from tests.browser.scenarios import FPS, KOREAN, difference, make_scenario, pictures, premultiplied
+from tests.browser.scenarios import (
+    ENGLISH,
+    FPS,
+    KOREAN,
+    difference,
+    make_scenario,
+    pictures,
+    premultiplied,
+)  # fmt: skip
 
 
 def photographs(
@@ -89,6 +98,19 @@ def test_a_frame_has_the_same_pixels_wherever_its_range_begins(way, request):
         for first in range(count - 10, -1, -9):
             chunk = pictures(session, first, 10)
             assert all(np.array_equal(a, b) for a, b in zip(chunk, whole[first : first + 10], strict=True))
+
+
+@pytest.mark.parametrize("style", style_names())
+@pytest.mark.parametrize(("size", "step"), [((1280, 720), 3), ((3840, 2160), 15)], ids=str)
+def test_a_frame_drawn_in_part_is_the_frame_drawn_whole(by_canvas, style, size, step):
+    """Alone each is drawn whole, after another only where it differs: large letters, glow and corners too."""
+    scenario = make_scenario([*ENGLISH[:8], *KOREAN], cues=1, word_s=0.2)
+    scenario["style"] = load_style(style).to_json()
+    scenario["cues"][0]["words"][2]["size"] = 2.4
+    with by_canvas.open(scenario, *size) as session:
+        for number, frame in enumerate(pictures(session, 0, 70)):
+            if number % step == 0:
+                assert np.array_equal(frame, pictures(session, number, 1)[0]), number
 
 
 def test_frames_follow_the_frame_rate(by_canvas):

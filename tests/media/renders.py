@@ -62,7 +62,8 @@ def render(
     """
     format = format or format_named(out.suffix.removeprefix("."))
     info, parts = probe(source, Limits()), []
-    frames = frame_count(options.get("fps") or info.fps or Fraction(30), info.duration_s)
+    fps = options.get("fps") or info.fps or Fraction(30)
+    frames = frame_count(fps, info.duration_s)
     for number in range(chunks):
         first, after = (round(frames * n / chunks / every) * every for n in (number, number + 1))
         after = frames if number == chunks - 1 else after
@@ -70,5 +71,5 @@ def render(
         captions = {"frames": frames_from(first)} if frames_from else {}
         span = {"first": first, "count": after - first}
         parts.append(burn_all(source, part, info=info, format=format, **span, **captions, **options))
-    join(parts, source, out, info, format=format)
+    join(parts, source, out, info, fps, format)
     return out

@@ -10,7 +10,7 @@ from typing import Any
 
 from ecg.browser.capture import CaptureBrowser
 from ecg.captions import load_style
-from ecg.media.probe import Limits
+from ecg.media.probe import Limits, probe
 from ecg.stages import render
 from ecg.stages.render import Plan, Span
 
@@ -37,7 +37,7 @@ def prepared(source: Path, scenario: dict[str, Any], folder: Path, **options: An
     given, out = folder / "given.json", folder / "scenario.json"
     given.write_text(json.dumps(scenario))
     params = {"options": {"quality": 80, **options}, "style": "intention", "strength": 1.0}
-    return render.prepare(source, given, given, params, Limits(), (320, 180), out), out
+    return render.prepare(probe(source, Limits()), given, given, params, (320, 180), out), out
 
 
 def chunk(

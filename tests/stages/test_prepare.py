@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ecg.captions import load_style
-from ecg.media.probe import Limits
+from ecg.media.probe import Limits, probe
 from ecg.stages.render import prepare
 from tests.captions.builders import make_transcript
 from tests.spoken import spoken_clip
@@ -33,7 +33,7 @@ def test_an_aspect_keeps_the_shorter_side(clip: Path, tmp_path: Path, options: d
     transcript = tmp_path / "analysis.json"
     transcript.write_text(json.dumps(make_transcript().to_json()))
     params = {**ASKED, "options": {"quality": 80, **options}}
-    plan = prepare(clip, transcript, None, params, Limits(), (1280, 720), tmp_path / "scenario.json")
+    plan = prepare(probe(clip, Limits()), transcript, None, params, (1280, 720), tmp_path / "scenario.json")
     assert (plan.width, plan.height) == size
 
 
@@ -41,7 +41,7 @@ def drawn(clip: Path, folder: Path, **params: Any) -> dict[str, Any]:
     """The scenario of a render with these params."""
     transcript, out = folder / "analysis.json", folder / "scenario.json"
     transcript.write_text(json.dumps(make_transcript().to_json()))
-    prepare(clip, transcript, None, {**ASKED, **params}, Limits(), (1280, 720), out)
+    prepare(probe(clip, Limits()), transcript, None, {**ASKED, **params}, (1280, 720), out)
     return json.loads(out.read_text())
 
 

@@ -4,6 +4,7 @@
  *
  * Boxes are `[x, y, width, height]` in whole pixels of the picture.
  */
+import { uncut } from "./boxes.js";
 
 export class CanvasPicture {
   /** Whether boxes may be taken that are smaller than the picture. */
@@ -37,12 +38,16 @@ export class CanvasPicture {
     this.canvas.height = height;
   }
 
-  /** Draw the captions as they are now; resolves to the pixels of the boxes, straight RGBA. */
-  async take(boxes) {
+  /**
+   * Draw the captions as they are now; resolves to the pixels of the boxes, straight RGBA. `wholes`: boxes of what
+   * must not be drawn in part.
+   */
+  async take(boxes, wholes) {
+    const clips = uncut(boxes, wholes);
     await new Promise((resolve, reject) => {
       this.canvas.onpaint = () => {
         try {
-          this.#draw();
+          this.#draw(clips);
           resolve();
         } catch (error) {
           reject(error);
@@ -55,13 +60,22 @@ export class CanvasPicture {
   }
 
   /**
-   * All of it, though only the boxes are read: Skia smooths the edges of a shape that a clip cuts in
-   * two a little otherwise, and then a frame's pixels would depend on the frames drawn before it.
+   * Only what is in the clips, which takes a third of the work away. A frame's pixels must not depend on what was drawn before
+   * it, and Skia smooths a shape a little otherwise where a clip cuts it in two; so clips cut no such shape. Nor in
+   * another place of what it draws into, which begins where the clip does; so each has the first pixel in it too.
    */
-  #draw() {
-    const { context, origin: [left, top] } = this;
-    context.clearRect(0, 0, this.canvas.width, this.canvas.height);
-    context.drawElementImage(this.root, -left, -top);
+  #draw(clips) {
+    const { canvas, context, origin: [left, top] } = this;
+    for (const [x, y, width, height] of clips) {
+      context.save();
+      context.beginPath();
+      context.rect(0, 0, 1, 1);
+      context.rect(x - left, y - top, width, height);
+      context.clip();
+      context.clearRect(0, 0, canvas.width, canvas.height);
+      context.drawElementImage(this.root, -left, -top);
+      context.restore();
+    }
   }
 }
 

@@ -43,7 +43,7 @@ export class Layout {
 
   /**
    * Cue number `index`, which must be laid out: its `element`; its `words`, as `measureLine` returns
-   * them; and its `extent`, which it never leaves.
+   * them; its `box` and the `corners` of that; and its `extent`, which it never leaves.
    */
   at(index) {
     return this.laid.get(index);
@@ -187,14 +187,23 @@ export class Layout {
     const picture = [this.width, this.height];
     const words = lines.flatMap((line) => measureLine(line.words, origin, reach, text.outline ?? 0, picture));
     const rect = element.getBoundingClientRect();
-    const box = grown({
+    const filled = {
       left: rect.left - origin.left,
       top: rect.top - origin.top,
       right: rect.right - origin.left,
       bottom: rect.bottom - origin.top,
-    }, SMOOTHING_PX);
-    return { element, words, extent: around([box, ...words.map((word) => word.most)]) };
+    };
+    const corners = cornersOf(filled, this.style.box.radius * this.unit * scale);
+    const box = grown(filled, SMOOTHING_PX);
+    return { element, words, box, corners, extent: around([box, ...words.map((word) => word.most)]) };
   }
+}
+
+/** The four squares in the corners of a rectangle, `side` long. */
+function cornersOf({ left, top, right, bottom }, side) {
+  const across = [[left, left + side], [right - side, right]];
+  const down = [[top, top + side], [bottom - side, bottom]];
+  return across.flatMap(([from, to]) => down.map(([high, low]) => ({ left: from, top: high, right: to, bottom: low })));
 }
 
 function build(cue, style, unit, padding) {

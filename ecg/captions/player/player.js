@@ -90,6 +90,15 @@ class Player {
     return this.timeline.nextChange(t_s);
   }
 
+  /**
+   * What is on screen and looks a little different, in these `parts`, where less than all of its `box` is drawn:
+   * `[{box, parts}]`.
+   */
+  get wholes() {
+    const wholes = this.onScreen.flatMap((index) => this.#cue(index).wholes);
+    return wholes.map(({ rect, parts }) => ({ box: this.#boxes([rect])[0], parts: this.#boxes(parts) }));
+  }
+
   /** What is on screen at `t_s`, as plain text: `[{speaker, text}]`. */
   textAt(t_s) {
     return this.timeline.activeAt(t_s).map((index) => {
@@ -160,8 +169,9 @@ class Player {
 
 /** A cue's elements, and what they show now. */
 class ShownCue {
-  constructor(cue, { element, words, extent }, { style, speakers }) {
+  constructor(cue, { element, words, box, corners, extent }, { style, speakers }) {
     this.element = element;
+    this.box = { rect: box, parts: corners };
     this.extent = extent;
     const colors = blend(style.text, speakers[cue.speaker].color);
     this.words = words.map((word) => new ShownWord(word, style.animation, colors));
@@ -170,6 +180,11 @@ class ShownCue {
   /** Show the words as at `t_s`; returns the rectangles that changed. */
   update(t_s) {
     return this.words.flatMap((word) => word.update(t_s));
+  }
+
+  get wholes() {
+    const large = this.words.filter((word) => word.isWhole);
+    return [this.box, ...large.map(({ at }) => ({ rect: at, parts: [at] }))];
   }
 }
 

@@ -14,6 +14,8 @@ const EXACT_PX = 0.005; // less than the smallest part of a pixel that layouts k
 const SMOOTHING_PX = 1.5; // antialiasing, and the rounding to whole pixels
 const CORNER = 2; // how far an outline's pointed corners reach, in its own thickness
 const BLUR = 1.5; // how far a shadow is seen, in radii of its blur
+// Letters larger than 256 px are drawn as shapes; as high, none that is much wider than high reaches that.
+const LARGE_PX = 128;
 const BEARING = 0.04; // em of blank on either side of most letters: what words set solid have between them
 
 /** The element of `word`, with `space` (in em of the line) before it. */
@@ -188,7 +190,7 @@ export class ShownWord {
     Object.assign(this, measured, { animation, colors });
     [this.unlit, this.lit] = this.element.children;
     this.light = reachOf(this.effects).light;
-    this.at = this.extent(REST);
+    this.#place(REST);
     this.shown = new Map();
   }
 
@@ -199,8 +201,14 @@ export class ShownWord {
     const changed = this.#set(this.element, this.#look(state, light)) + this.#setParts(state);
     if (changed === 0) return [];
     const before = this.at;
-    this.at = this.extent(state);
+    this.#place(state);
     return [before, this.at];
+  }
+
+  /** `isWhole`: whether the letters are more than copies of pictures of them, which may be drawn in part. */
+  #place(state) {
+    this.at = this.extent(state);
+    this.isWhole = state.glow > 0 || this.size * state.scale > LARGE_PX;
   }
 
   #look({ scale, x, y, opacity, typed, glow }, light) {
