@@ -22,9 +22,11 @@ _TIMEOUT_S = 120.0
 class Group(NamedTuple):
     """Frames near one another, by their numbers, ascending; and the part of them that is looked at.
 
-    ``box``: ``(x, y, width, height)``, in multiples of the cell.
+    ``since``: a frame before them that is known to be a key frame. ``box``: ``(x, y, width, height)``, in
+    multiples of the cell.
     """
 
+    since: int
     numbers: Sequence[int]
     box: Box
 
@@ -58,12 +60,15 @@ def _read(part: Path, group: Group, cell: int, name: str) -> list[np.ndarray]:
 
 
 def _written(path: Path, header: Header, fps: Fraction, group: Group, cell: int, out: Path) -> Any:
-    numbers, (x, y, width, height) = group
+    since, numbers, (x, y, width, height) = group
     start_s = float(header.picture.get("start_time", header.start_s))  # sound may begin a little earlier
     at_s = start_s - header.start_s + float((numbers[0] + Fraction(1, 4)) / fps)
     seek = {"ss": f"{at_s:.6f}", "noaccurate_seek": None}
+    # Counted from the key frame that the seek comes to. Other groups would have this one decoded to its end.
+    most_s = float((numbers[-1] + 2 - since) / fps)
     # One thread: others would decode frames that come after the last one wanted.
-    stream = source.opened(path, source.TRUSTED.pixels, threads=1, **(seek if numbers[0] else {}))["V:0"]
+    how = {"t": f"{most_s:.6f}", **(seek if numbers[0] else {})}
+    stream = source.opened(path, source.TRUSTED.pixels, threads=1, **how)["V:0"]
     wanted = "+".join(_while_shown(number, fps, start_s) for number in numbers)
     stored = int(header.picture["width"]), int(header.picture["height"])
     matrix = picture.matrix(color(header.picture), *stored)

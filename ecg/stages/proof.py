@@ -27,6 +27,7 @@ import numpy as np
 
 from ecg.errors import CommandFailed, InvalidMedia, ProcessingError, RenderProofFailed
 from ecg.media import timeline
+from ecg.media.encode import KEY_FRAME_EVERY
 from ecg.media.frames import Box
 from ecg.media.header import Header, display_size, read_header
 from ecg.media.samples import Group, sampled
@@ -173,7 +174,9 @@ def _group(moments: Sequence[Moment]) -> Group:
     areas = [moment.area for moment in moments]
     left, top = min(area.x for area in areas), min(area.y for area in areas)
     right, bottom = max(area.x + area.width for area in areas), max(area.y + area.height for area in areas)
-    return Group(sorted({moment.frame for moment in moments}), (left, top, right - left, bottom - top))
+    frames = sorted({moment.frame for moment in moments})
+    since = group_of(moments[0]) * KEY_FRAME_EVERY
+    return Group(since, frames, (left, top, right - left, bottom - top))
 
 
 def _part(picture: np.ndarray, area: Area, box: Box, cell: int) -> np.ndarray:
