@@ -120,14 +120,14 @@ def _typed_errors() -> Iterator[None]:
         raise outage from error
 
 
-_NOT_OURS = (psycopg2.OperationalError, psycopg2.InterfaceError)
+_OF_CONNECTION_OR_SERVER = (psycopg2.OperationalError, psycopg2.InterfaceError)
 
 
 def _outage(error: BaseException | None) -> Outage | None:
     # What the server says has a class of its own. A bare one comes from libpq: the connection broke just when
     # an answer was due.
     bare = type(error) is psycopg2.DatabaseError
-    if not isinstance(error, psycopg2.Error) or not (bare or isinstance(error, _NOT_OURS)):
+    if not isinstance(error, psycopg2.Error) or not (bare or isinstance(error, _OF_CONNECTION_OR_SERVER)):
         return None
     cause, sqlstate = str(error).strip()[:200], error.pgcode or ""
     # No SQLSTATE: not connected; 08: the connection broke; 57P: the server stops, starts or has crashed.

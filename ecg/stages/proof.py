@@ -164,6 +164,7 @@ def _decoded(
         raise RenderProofFailed(
             f"The rendered video has not all its frames; requeue the job. {error.message}",
             frame=frame, t_s=float(frame / fps),
+            cue=next(moment.cue for moment in moments if moment.frame == frame),
         ) from error  # fmt: skip
     return [_part(seen[group.numbers.index(moment.frame)], moment.area, group.box, cell)
             for (near, group), seen in zip(groups, pictures, strict=True) for moment in near]  # fmt: skip

@@ -39,8 +39,8 @@ export class CanvasPicture {
   }
 
   /**
-   * Draw the captions as they are now; resolves to the pixels of the boxes, straight RGBA. `wholes`: boxes of what
-   * must not be drawn in part.
+   * Draw the captions as they are now; resolves to the pixels of the boxes, straight RGBA. `wholes`: the
+   * player's, which are not drawn in part.
    */
   async take(boxes, wholes) {
     const clips = uncut(boxes, wholes);
@@ -60,9 +60,9 @@ export class CanvasPicture {
   }
 
   /**
-   * Only what is in the clips, which takes a third of the work away. A frame's pixels must not depend on what was drawn before
-   * it, and Skia smooths a shape a little otherwise where a clip cuts it in two; so clips cut no such shape. Nor in
-   * another place of what it draws into, which begins where the clip does; so each has the first pixel in it too.
+   * Only what is in the clips, which takes a third of the work away. A frame's pixels must not depend on what was
+   * drawn before it, but Skia smooths a shape a little otherwise where a clip cuts it, and where it lies otherwise in
+   * what is drawn into, which begins where the clip does. So clips cut no such shape, and all have the first pixel.
    */
   #draw(clips) {
     const { canvas, context, origin: [left, top] } = this;
