@@ -256,19 +256,27 @@ class CaptureBrowser:
             self._server.close()
             self._server = None
 
-    def open(self, scenario_json: dict[str, Any], width: int, height: int) -> CaptureSession:
+    def open(
+        self, scenario_json: dict[str, Any], width: int, height: int,
+        between_s: tuple[float, float] | None = None,
+    ) -> CaptureSession:  # fmt: skip
         """Load a scenario for a picture of ``width`` × ``height`` px; its fonts are there when this returns.
 
+        ``between_s``: from when until before when frames will be asked for. The captions of other times
+        take no memory then, and the session's box need not hold them.
         Raises `InvalidScenario`, `ProcessingError` with the player's own words, `ServiceUnavailable`.
         """
-        scenario = Scenario.from_json(scenario_json).to_json()
+        whole = Scenario.from_json(scenario_json)
+        part = whole.between(*between_s) if between_s else whole
+        # The fonts of the whole, lest a character looks otherwise beside others.
+        given = {"scenario": part.to_json(), "characters": " ".join(sorted(whole.characters))}
 
         def load() -> _Loaded:
-            return self._load(scenario, width, height)
+            return self._load(given, width, height)
 
         return CaptureSession(load, self._kill, (width, height), self._restarts)
 
-    def _load(self, scenario: dict[str, Any], width: int, height: int) -> _Loaded:
+    def _load(self, given: dict[str, Any], width: int, height: int) -> _Loaded:
         chromium, server = self._ready()
         self._sessions += 1
         with contextlib.ExitStack() as stack:
@@ -278,7 +286,7 @@ class CaptureBrowser:
                 page = stack.enter_context(CanvasPage.opened(*place))
             else:
                 page = stack.enter_context(ScreenshotPage.opened(*place))
-            answer = page.wire.ask(open={"scenario": scenario, "width": width, "height": height})
+            answer = page.wire.ask(open={**given, "width": width, "height": height})
             return _Loaded(page, Box(*answer["box"]), stack.pop_all())
 
     def _ready(self) -> tuple[Chromium, PlayerServer]:

@@ -13,9 +13,10 @@ also checks what a schema cannot say, and points at the value that is wrong.
 
 from __future__ import annotations
 
+import math
 import unicodedata
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ecg.captions import fields
@@ -93,6 +94,22 @@ class Scenario:
     def to_json(self) -> dict[str, Any]:
         return fields.write(self)
 
+    def between(self, from_s: float, to_s: float) -> Scenario:
+        """The same with no other cues than those on screen from ``from_s`` until before ``to_s``, and those
+        that share the screen with one of them, or with one that does: cues stand on one another."""
+        kept: set[str] = set()
+        for together in _on_screen_together(self.cues):
+            if together[0].start_s < to_s and max(cue.end_s for cue in together) > from_s:
+                kept.update(cue.id for cue in together)
+        return replace(self, cues=tuple(cue for cue in self.cues if cue.id in kept))
+
+    @property
+    def characters(self) -> frozenset[str]:
+        """All that captions are written with, in Unicode's composed form."""
+        return frozenset(
+            unicodedata.normalize("NFC", " ".join(word.text for cue in self.cues for word in cue.words))
+        )
+
     @classmethod
     def from_json(cls, data: Any) -> Scenario:
         """Raises `InvalidScenario` whose message starts with the path of the first wrong value."""
@@ -111,6 +128,18 @@ def json_schema() -> dict[str, Any]:
         "title": "ECG caption scenario",
         **fields.schema(Scenario),
     }
+
+
+def _on_screen_together(cues: Iterable[Cue]) -> list[list[Cue]]:
+    """Cues in the order in which they come, divided wherever none is on screen both before and after."""
+    groups: list[list[Cue]] = []
+    end_s = -math.inf
+    for cue in sorted(cues, key=lambda cue: cue.start_s):
+        if cue.start_s >= end_s:
+            groups.append([])
+        groups[-1].append(cue)
+        end_s = max(end_s, cue.end_s)
+    return groups
 
 
 def _check_cue(scenario: Scenario, cue: Cue, path: str) -> None:

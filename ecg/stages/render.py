@@ -152,7 +152,8 @@ def chunk(
     started_s, fps, size = time.monotonic(), Fraction(plan.fps), (plan.width, plan.height)
     drawn = json.loads(scenario.read_text())
     way = route(source, plan.info, size=size, fps=fps, encoder=encoder, format=plan.format)
-    with MemoryWatch() as memory, browser.open(drawn, *size) as session:
+    between_s = (float(span.first / fps), float((span.first + span.count) / fps))
+    with MemoryWatch() as memory, browser.open(drawn, *size, between_s) as session:
         witness, box = Witness(session, drawn, span.first, span.count, fps), session.box
         frames = (Frame(rgba, session.changed) for rgba in witness.frames())
         burn(

@@ -113,6 +113,32 @@ def test_a_frame_drawn_in_part_is_the_frame_drawn_whole(by_canvas, style, size, 
                 assert np.array_equal(frame, pictures(session, number, 1)[0]), number
 
 
+def placed(picture: np.ndarray, session: CaptureSession) -> np.ndarray:
+    """A frame where it lies in the whole picture."""
+    whole = np.zeros((session.size[1], session.size[0], 4), np.uint8)
+    cropped(whole, session)[:] = picture
+    return whole
+
+
+def test_captions_of_a_part_of_the_time_look_as_they_do_in_the_whole(by_canvas):
+    """Also one that stands on another that is not seen any more; and a heart, beside emoji and without."""
+    scenario = make_scenario(["one", "two", "\u2764\ufe0f", "four"], cues=5)
+    low, above, *_, last = scenario["cues"]
+    above |= {"lane": 1, "start_s": low["end_s"] - 0.5}
+    last["words"][0]["text"] = "😀漢"
+    first, count = 60, 20
+    with by_canvas.open(scenario, 1280, 720) as session:
+        whole = [placed(picture, session) for picture in pictures(session, first, count)]
+        box = session.box
+    assert low["end_s"] < first / FPS
+    between_s = (float(first / FPS), float((first + count) / FPS))
+    with by_canvas.open(scenario, 1280, 720, between_s) as session:
+        part = [placed(picture, session) for picture in pictures(session, first, count)]
+        assert session.box != box
+    assert all(np.array_equal(one, other) for one, other in zip(part, whole, strict=True))
+    assert whole[0].any()
+
+
 def test_frames_follow_the_frame_rate(by_canvas):
     scenario = make_scenario(cues=1)
     with by_canvas.open(scenario, 640, 360) as session:

@@ -41,6 +41,26 @@ def test_words_written_by_hand_need_only_text_and_times() -> None:
     assert (word.size, word.weight, word.width, word.glued) == (1.0, 400, 100, False)
 
 
+def kept_between(from_s: float, to_s: float, *cues: tuple[float, float]) -> list[int]:
+    """Which of these cues, each in a lane of its own, are kept."""
+    document = make_document()
+    document["cues"] = [{
+        "id": str(number), "start_s": start_s, "end_s": end_s, "speaker": "SPEAKER_00", "lane": number,
+        "lines": [[0]], "words": [{"text": "so", "start_s": start_s, "end_s": end_s}],
+    } for number, (start_s, end_s) in enumerate(cues)]  # fmt: skip
+    return [int(cue.id) for cue in Scenario.from_json(document).between(from_s, to_s).cues]
+
+
+def test_a_part_of_the_time_keeps_the_cues_on_screen_then_in_their_order() -> None:
+    assert kept_between(2, 4, (3, 5), (0, 2), (2, 3), (5, 6)) == [0, 2]
+    assert kept_between(2, 4) == []
+
+
+def test_a_part_of_the_time_keeps_what_its_cues_stand_on() -> None:
+    assert kept_between(2, 3, (1, 2.5), (0.5, 1.5), (0, 1), (5, 6)) == [0, 1, 2]
+    assert kept_between(2, 3, (1, 2.5), (0.5, 1.5), (0, 0.5)) == [0, 1]
+
+
 def set_at(document: dict[str, Any], path: list[Any], value: Any) -> None:
     for key in path[:-1]:
         document = document[key]

@@ -29,12 +29,12 @@ const sink = new Sink(new URL(`sink/${query.get("sink")}`, location.href.replace
     sink.send(0, boxes, await picture.take(boxes, []));
   },
 
-  async open({ scenario, width, height }) {
+  async open({ scenario, characters, width, height }) {
     const { createPlayer } = await import("./player/player.js");
     scenes = [];
     for (let n = 0; n < Picture.atOnce; n += 1) {
       const picture = new Picture(width, height);
-      scenes.push({ picture, player: await createPlayer(picture.root, scenario, { width, height }) });
+      scenes.push({ picture, player: await createPlayer(picture.root, scenario, { width, height, characters }) });
     }
     await document.fonts.ready;
     const { captureBox } = leader();

@@ -20,15 +20,19 @@ const AT_A_JUMP = 6;
  *
  * `width` × `height`: size of the picture in CSS pixels. `strength`: 0 (plain captions) to 1 (as the
  * scenario says). `size`: times the scenario's text size; lines that become too long are broken again.
- * `reducedMotion`: words change colour at once, and nothing moves.
+ * `reducedMotion`: words change colour at once, and nothing moves. `characters`: more that its fonts must have, where
+ * the scenario is part of a longer one and is to look the same.
  * Rejects with an Error when a font cannot be loaded or has no glyph for a character of the text.
  */
-export async function createPlayer(root, scenario, { width, height, strength = 1, size = 1, reducedMotion = false }) {
+export async function createPlayer(root, scenario, {
+  width, height, strength = 1, size = 1, reducedMotion = false, characters = "",
+}) {
   if (scenario.version !== VERSION) {
     throw new Error(`This player shows scenarios of version ${VERSION}, not ${scenario.version}.`);
   }
   const shown = adjusted(scenario, { strength, size, reducedMotion });
-  const text = scenario.cues.flatMap((cue) => cue.words.map((word) => word.text)).join(" ").normalize("NFC");
+  const texts = scenario.cues.flatMap((cue) => cue.words.map((word) => word.text));
+  const text = [...texts, characters].join(" ").normalize("NFC");
   const [family] = await Promise.all([loadFonts(text, scenario.language), loadSheet("./player.css")]);
   return new Player(root, shown, { width, height, family, wraps: size > 1 });
 }
