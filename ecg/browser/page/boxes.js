@@ -16,16 +16,8 @@ export function joined(boxes) {
   return result;
 }
 
-/** `boxes`, each grown until it holds all of those `wholes` of which it touches a part, see the player. */
-export function uncut(boxes, wholes) {
-  return boxes.map((box) => {
-    const touched = wholes.filter(({ parts }) => parts.some((part) => touch(box, part)));
-    const grown = around([box, ...touched.map((whole) => whole.box)]);
-    return area(grown) === area(box) ? box : uncut([grown], wholes)[0];
-  });
-}
-
-function touch([x, y, width, height], [left, top, wide, high]) {
+/** Whether two boxes have a pixel in common. */
+export function touch([x, y, width, height], [left, top, wide, high]) {
   return x < left + wide && left < x + width && y < top + high && top < y + height;
 }
 

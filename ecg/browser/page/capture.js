@@ -26,7 +26,7 @@ const sink = new Sink(new URL(`sink/${query.get("sink")}`, location.href.replace
       picture.root.append(bar);
     });
     const boxes = [[0, 0, width, height]];
-    sink.send(0, boxes, await picture.take(boxes, []));
+    sink.send(0, boxes, await picture.take(boxes, boxes));
   },
 
   async open({ scenario, characters, width, height }) {
@@ -85,7 +85,7 @@ async function send(shots, range, ahead) {
   const pixels = await Promise.all(shots.map(({ t_s, boxes }, n) => {
     const { picture, player } = used[n];
     if (player !== leader()) player.seek(t_s);
-    return picture.take(boxes, player.wholes);
+    return picture.take(boxes, player.tiles);
   }));
   for (const [n, { repeat, boxes }] of shots.entries()) {
     if (range !== sink.range) return false;

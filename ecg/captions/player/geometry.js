@@ -25,6 +25,25 @@ export function toPixels(rect, width, height) {
   };
 }
 
+/**
+ * Where to divide the line from `low` to `high` into parts of about `step`, in none of the `spans`, as [from, to]:
+ * the ends of the parts, `low` and `high` among them. Whole numbers, if those and `step` are.
+ */
+export function divided(low, high, step, spans) {
+  const ends = [low];
+  for (;;) {
+    const at = beyond(ends.at(-1) + step, spans);
+    if (at + step / 2 > high) return [...ends, high];
+    ends.push(at);
+  }
+}
+
+/** The least whole number from `at` on that is inside none of the `spans`. */
+function beyond(at, spans) {
+  const span = spans.find(([from, to]) => from < at && at < to);
+  return span ? beyond(Math.ceil(span[1]), spans) : at;
+}
+
 /** The parts of the line from `low` to `high` that none of `spans`, as {top, bottom}, takes: [[from, to]]. */
 export function freeBetween(spans, low, high) {
   const free = [];

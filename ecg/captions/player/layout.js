@@ -43,7 +43,7 @@ export class Layout {
 
   /**
    * Cue number `index`, which must be laid out: its `element`; its `words`, as `measureLine` returns
-   * them; its `box` and the `corners` of that; and its `extent`, which it never leaves.
+   * them; its `extent`, which it never leaves; and the rectangles in it that are `drawnAsShapes`.
    */
   at(index) {
     return this.laid.get(index);
@@ -194,16 +194,19 @@ export class Layout {
       bottom: rect.bottom - origin.top,
     };
     const corners = cornersOf(filled, this.style.box.radius * this.unit * scale);
-    const box = grown(filled, SMOOTHING_PX);
-    return { element, words, box, corners, extent: around([box, ...words.map((word) => word.most)]) };
+    const large = words.filter((word) => word.isShape).map((word) => word.most);
+    const extent = around([grown(filled, SMOOTHING_PX), ...words.map((word) => word.most)]);
+    return { element, words, extent, drawnAsShapes: [...corners, ...large] };
   }
 }
 
-/** The four squares in the corners of a rectangle, `side` long. */
+/** The four squares in the corners of a rectangle, `side` long, with their smoothing. */
 function cornersOf({ left, top, right, bottom }, side) {
   const across = [[left, left + side], [right - side, right]];
   const down = [[top, top + side], [bottom - side, bottom]];
-  return across.flatMap(([from, to]) => down.map(([high, low]) => ({ left: from, top: high, right: to, bottom: low })));
+  return across.flatMap(([from, to]) => down.map(([high, low]) => grown(
+    { left: from, top: high, right: to, bottom: low }, SMOOTHING_PX,
+  )));
 }
 
 function build(cue, style, unit, padding) {

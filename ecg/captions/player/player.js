@@ -5,7 +5,7 @@
  */
 import { effectsOf } from "./effects.js";
 import { loadFonts, loadSheet } from "./fonts.js";
-import { around, even, evenBox, toPixels } from "./geometry.js";
+import { around, divided, even, evenBox, toPixels } from "./geometry.js";
 import { channels, Layout, textSize } from "./layout.js";
 import { Timeline } from "./timing.js";
 import { ShownWord, TIGHTEST } from "./word.js";
@@ -14,6 +14,8 @@ const VERSION = 1;
 /** Cues are laid out so long before they come, one at a time; many at once only after a jump. */
 const AHEAD_S = 10;
 const AT_A_JUMP = 6;
+/** Of the parts in which captions may be drawn, in pixels. */
+const TILE = { width: 256, height: 128 };
 
 /**
  * Build a player inside `root`, a positioned element in the document.
@@ -54,6 +56,7 @@ class Player {
     });
     this.cues = new Map();
     this.onScreen = [];
+    this.tilesNow = null;
   }
 
   /**
@@ -77,15 +80,13 @@ class Player {
     this.#prepare(wanted, t_s);
     const gone = this.onScreen.filter((index) => !wanted.includes(index));
     const come = wanted.filter((index) => !this.onScreen.includes(index));
-    const rects = [...gone, ...come].map((index) => this.#cue(index).extent);
     for (const index of gone) this.#cue(index).element.remove();
-    for (const index of wanted) {
-      const moved = this.#cue(index).update(t_s);
-      if (!come.includes(index)) rects.push(...moved);
-    }
+    const moved = wanted.flatMap((index) => this.#cue(index).update(t_s));
     if (come.length > 0) this.#attach(wanted);
     this.onScreen = wanted;
-    const boxes = this.#boxes(rects);
+    const others = gone.length > 0 || come.length > 0;
+    if (others) this.tilesNow = null;
+    const boxes = this.#boxes(others ? [...gone, ...wanted].map((index) => this.#cue(index).extent) : moved);
     return { changed: boxes.length > 0, boxes };
   }
 
@@ -95,12 +96,25 @@ class Player {
   }
 
   /**
-   * What is on screen and looks a little different, in these `parts`, where less than all of its `box` is drawn:
-   * `[{box, parts}]`.
+   * All that is on screen, in parts that may be drawn one by one. While the same cues are there these are the same, and
+   * no shape lies in more than one: it would look a little different.
    */
-  get wholes() {
-    const wholes = this.onScreen.flatMap((index) => this.#cue(index).wholes);
-    return wholes.map(({ rect, parts }) => ({ box: this.#boxes([rect])[0], parts: this.#boxes(parts) }));
+  get tiles() {
+    this.tilesNow ??= this.#tiles();
+    return this.tilesNow;
+  }
+
+  #tiles() {
+    const cues = this.onScreen.map((index) => this.layout.at(index));
+    const shapes = cues.flatMap((cue) => cue.drawnAsShapes);
+    const [whole] = this.#boxes(cues.length > 0 ? [around(cues.map((cue) => cue.extent))] : []);
+    if (!whole) return [];
+    const [x, y, width, height] = whole;
+    const columns = divided(x, x + width, TILE.width, shapes.map(({ left, right }) => [left, right]));
+    const rows = divided(y, y + height, TILE.height, shapes.map(({ top, bottom }) => [top, bottom]));
+    return rows.slice(1).flatMap((bottom, row) => columns.slice(1).map((right, column) => (
+      [columns[column], rows[row], right - columns[column], bottom - rows[row]]
+    )));
   }
 
   /** What is on screen at `t_s`, as plain text: `[{speaker, text}]`. */
@@ -173,9 +187,8 @@ class Player {
 
 /** A cue's elements, and what they show now. */
 class ShownCue {
-  constructor(cue, { element, words, box, corners, extent }, { style, speakers }) {
+  constructor(cue, { element, words, extent }, { style, speakers }) {
     this.element = element;
-    this.box = { rect: box, parts: corners };
     this.extent = extent;
     const colors = blend(style.text, speakers[cue.speaker].color);
     this.words = words.map((word) => new ShownWord(word, style.animation, colors));
@@ -184,11 +197,6 @@ class ShownCue {
   /** Show the words as at `t_s`; returns the rectangles that changed. */
   update(t_s) {
     return this.words.flatMap((word) => word.update(t_s));
-  }
-
-  get wholes() {
-    const large = this.words.filter((word) => word.isWhole);
-    return [this.box, ...large.map(({ at }) => ({ rect: at, parts: [at] }))];
   }
 }
 

@@ -3,10 +3,10 @@ import { smooth } from "./easing.js";
 import { REST, reachOf, stateAt } from "./effects.js";
 import { around, grown } from "./geometry.js";
 
-// Around a word's baseline, in em of its own size: where ink may be. The tallest are stacked Vietnamese
-// accents; CJK lies within. Sideways, the overhang of a letter beyond its advance.
+// Around a word's baseline, in em of its own size: where ink may be. The tallest are capitals with an accent (1.08
+// em in Roboto Flex); CJK lies within. Sideways, the overhang of a letter beyond its advance.
 const INK = { up: 1.15, down: 0.38, side: 0.12 };
-const MARK = 0.25; // how much higher or lower each further accent of a letter stands
+const MARK = 0.25; // how much higher or lower each further accent of a letter stands: 1.35 em in all for Ǻ
 /** No closer, in em of the word, may its letters be set: or they lie over one another, and leave its rectangle. */
 export const TIGHTEST = -0.1;
 const BASELINE = 0.34; // below the middle of the word's line, as in player.css
@@ -69,9 +69,14 @@ export function overhang(word, { line_height: lineHeight, outline = 0 }) {
 
 /** How far the word's letters may reach above and below its baseline, in em of the word. */
 function inkOf({ text }) {
-  const piles = text.normalize("NFC").match(/\p{M}[\p{M}\p{Cf}]*/gu) ?? [];
-  const more = MARK * Math.max(0, ...piles.map((pile) => pile.replace(/\p{Cf}/gu, "").length));
+  const more = MARK * Math.max(mostMarks(text.normalize("NFC")), mostMarks(text.normalize("NFD")) - 1, 0);
   return { up: INK.up + more, down: INK.down + more };
+}
+
+/** How many marks one letter has at most that are characters of their own. */
+function mostMarks(text) {
+  const piles = text.match(/\p{M}[\p{M}\p{Cf}]*/gu) ?? [];
+  return Math.max(0, ...piles.map((pile) => pile.replace(/\p{Cf}/gu, "").length));
 }
 
 /** `value`, in em of the line, as CSS in em of the word. */
@@ -88,7 +93,8 @@ function isSwept(word) {
  * layer. `reach`: how far, in pixels, a pop may widen a word to each side; `picture`, as `[width, height]`,
  * it never takes it out of. Adds to each word its `rect` and `effects` (as the word's, pops within their
  * room), `size` (px), `leftwards` (whether it is read from right to left), `edges` (where each letter ends,
- * if it is typed), `extent(state)`, which its ink may touch in that state, and `most`, which it never leaves.
+ * if it is typed), `extent(state)`, which its ink may touch in that state, `most`, which it never leaves, and `isShape`:
+ * whether its letters may be drawn as shapes, rather than as copies of pictures of them.
  */
 export function measureLine(words, origin, reach, outline, picture) {
   const rects = words.map(({ element }) => relative(element.getBoundingClientRect(), origin));
@@ -158,7 +164,7 @@ function extentsOf(rect, size, word, outline) {
   const largest = { scale, glow: 1 };
   const all = around([extent({ ...largest, x: -side, y: -up }), extent({ ...largest, x: side, y: down })]);
   const most = grown(all, EXACT_PX); // sums made another way may differ in their last digits
-  return { extent, most };
+  return { extent, most, isShape: light > 0 || size * scale > LARGE_PX };
 }
 
 /** Where each letter ends, in pixels from where the word begins; a letter is what a reader takes for one. */
@@ -190,7 +196,7 @@ export class ShownWord {
     Object.assign(this, measured, { animation, colors });
     [this.unlit, this.lit] = this.element.children;
     this.light = reachOf(this.effects).light;
-    this.#place(REST);
+    this.at = this.extent(REST);
     this.shown = new Map();
   }
 
@@ -201,14 +207,8 @@ export class ShownWord {
     const changed = this.#set(this.element, this.#look(state, light)) + this.#setParts(state);
     if (changed === 0) return [];
     const before = this.at;
-    this.#place(state);
-    return [before, this.at];
-  }
-
-  /** `isWhole`: whether the letters are more than copies of pictures of them, which may be drawn in part. */
-  #place(state) {
     this.at = this.extent(state);
-    this.isWhole = state.glow > 0 || this.size * state.scale > LARGE_PX;
+    return [before, this.at];
   }
 
   #look({ scale, x, y, opacity, typed, glow }, light) {
