@@ -85,7 +85,7 @@ async function send(shots, range, ahead) {
   const pixels = await Promise.all(shots.map(({ t_s, boxes }, n) => {
     const { picture, player } = used[n];
     if (player !== leader()) player.seek(t_s);
-    return picture.take(boxes, player.tiles);
+    return picture.take(boxes, player.bands);
   }));
   for (const [n, { repeat, boxes }] of shots.entries()) {
     if (range !== sink.range) return false;

@@ -38,12 +38,12 @@ export class CanvasPicture {
     this.canvas.height = height;
   }
 
-  /** Draw the captions as they are now; resolves to the pixels of the boxes, straight RGBA. `tiles`: the player's. */
-  async take(boxes, tiles) {
+  /** Draw the captions as they are now; resolves to the pixels of the boxes, straight RGBA. `bands`: the player's. */
+  async take(boxes, bands) {
     await new Promise((resolve, reject) => {
       this.canvas.onpaint = () => {
         try {
-          this.#draw(boxes, tiles);
+          this.#draw(boxes, bands);
           resolve();
         } catch (error) {
           reject(error);
@@ -56,15 +56,15 @@ export class CanvasPicture {
   }
 
   /**
-   * Only the tiles that lie in the boxes. Skia smooths a shape a little otherwise where a clip cuts it, and places
-   * letters a little otherwise where what it draws into begins elsewhere; so a pixel is always drawn in the same tile,
-   * whatever was drawn before. Each is drawn into memory of its own, which is fresh: small ones cost less.
+   * Only the bands that the boxes touch. Skia smooths a shape a little otherwise where a clip cuts it, and where it
+   * lies otherwise in what it is drawn into; so a pixel is always drawn in the same band, whatever was drawn before.
+   * What a band is drawn into is fresh memory of its size: a low one costs less.
    */
-  #draw(boxes, tiles) {
+  #draw(boxes, bands) {
     const { context, origin: [left, top] } = this;
     for (const [x, y, width, height] of boxes) context.clearRect(x - left, y - top, width, height);
-    for (const tile of tiles.filter((one) => boxes.some((box) => touch(one, box)))) {
-      const [x, y, width, height] = tile;
+    for (const band of bands.filter((one) => boxes.some((box) => touch(one, box)))) {
+      const [x, y, width, height] = band;
       context.save();
       context.beginPath();
       context.rect(x - left, y - top, width, height);

@@ -26,8 +26,8 @@ export function toPixels(rect, width, height) {
 }
 
 /**
- * Where to divide the line from `low` to `high` into parts of about `step`, in none of the `spans`, as [from, to]:
- * the ends of the parts, `low` and `high` among them. Whole numbers, if those and `step` are.
+ * Where to divide the line from `low` to `high` into parts of about `step`, but in none of `spans`, as {top, bottom}:
+ * the ends of the parts, in whole numbers if those and `step` are.
  */
 export function divided(low, high, step, spans) {
   const ends = [low];
@@ -38,10 +38,10 @@ export function divided(low, high, step, spans) {
   }
 }
 
-/** The least whole number from `at` on that is inside none of the `spans`. */
+/** The least whole number from `at` on that is inside none of the spans. */
 function beyond(at, spans) {
-  const span = spans.find(([from, to]) => from < at && at < to);
-  return span ? beyond(Math.ceil(span[1]), spans) : at;
+  const span = spans.find(({ top, bottom }) => top < at && at < bottom);
+  return span ? beyond(Math.ceil(span.bottom), spans) : at;
 }
 
 /** The parts of the line from `low` to `high` that none of `spans`, as {top, bottom}, takes: [[from, to]]. */

@@ -14,8 +14,7 @@ const VERSION = 1;
 /** Cues are laid out so long before they come, one at a time; many at once only after a jump. */
 const AHEAD_S = 10;
 const AT_A_JUMP = 6;
-/** Of the parts in which captions may be drawn, in pixels. */
-const TILE = { width: 256, height: 128 };
+const BAND_PX = 96;
 
 /**
  * Build a player inside `root`, a positioned element in the document.
@@ -56,7 +55,7 @@ class Player {
     });
     this.cues = new Map();
     this.onScreen = [];
-    this.tilesNow = null;
+    this.bandsNow = null;
   }
 
   /**
@@ -85,7 +84,7 @@ class Player {
     if (come.length > 0) this.#attach(wanted);
     this.onScreen = wanted;
     const others = gone.length > 0 || come.length > 0;
-    if (others) this.tilesNow = null;
+    if (others) this.bandsNow = null;
     const boxes = this.#boxes(others ? [...gone, ...wanted].map((index) => this.#cue(index).extent) : moved);
     return { changed: boxes.length > 0, boxes };
   }
@@ -96,25 +95,21 @@ class Player {
   }
 
   /**
-   * All that is on screen, in parts that may be drawn one by one. While the same cues are there these are the same, and
-   * no shape lies in more than one: it would look a little different.
+   * All that is on screen, in bands one above the other that may be drawn one by one. While the same cues are there
+   * these are the same, and no shape lies in more than one: it would look a little different.
    */
-  get tiles() {
-    this.tilesNow ??= this.#tiles();
-    return this.tilesNow;
+  get bands() {
+    this.bandsNow ??= this.#bands();
+    return this.bandsNow;
   }
 
-  #tiles() {
+  #bands() {
     const cues = this.onScreen.map((index) => this.layout.at(index));
-    const shapes = cues.flatMap((cue) => cue.drawnAsShapes);
     const [whole] = this.#boxes(cues.length > 0 ? [around(cues.map((cue) => cue.extent))] : []);
     if (!whole) return [];
     const [x, y, width, height] = whole;
-    const columns = divided(x, x + width, TILE.width, shapes.map(({ left, right }) => [left, right]));
-    const rows = divided(y, y + height, TILE.height, shapes.map(({ top, bottom }) => [top, bottom]));
-    return rows.slice(1).flatMap((bottom, row) => columns.slice(1).map((right, column) => (
-      [columns[column], rows[row], right - columns[column], bottom - rows[row]]
-    )));
+    const ends = divided(y, y + height, BAND_PX, cues.flatMap((cue) => cue.drawnAsShapes));
+    return ends.slice(1).map((end, index) => [x, ends[index], width, end - ends[index]]);
   }
 
   /** What is on screen at `t_s`, as plain text: `[{speaker, text}]`. */

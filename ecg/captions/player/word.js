@@ -93,8 +93,8 @@ function isSwept(word) {
  * layer. `reach`: how far, in pixels, a pop may widen a word to each side; `picture`, as `[width, height]`,
  * it never takes it out of. Adds to each word its `rect` and `effects` (as the word's, pops within their
  * room), `size` (px), `leftwards` (whether it is read from right to left), `edges` (where each letter ends,
- * if it is typed), `extent(state)`, which its ink may touch in that state, `most`, which it never leaves, and `isShape`:
- * whether its letters may be drawn as shapes, rather than as copies of pictures of them.
+ * if it is typed), `extent(state)`, which its ink may touch in that state, `most`, which it never leaves, and
+ * `isShape`: whether its letters may be drawn as shapes, rather than as copies of pictures of them.
  */
 export function measureLine(words, origin, reach, outline, picture) {
   const rects = words.map(({ element }) => relative(element.getBoundingClientRect(), origin));

@@ -35,7 +35,7 @@ export async function createPlayer(root, scenario) {
   if (scenario.language === "x-reach-out") await reachOut(scenario.cues[0].words[0].text);
   return {
     captureBox: { x: 0, y: 0, width: 16, height: 16 },
-    tiles: [box],
+    bands: [box],
     nextChange: (t_s) => t_s,
     seek(t_s) {
       frame += 1;
