@@ -20,7 +20,7 @@ from typing import Any
 import ffmpeg
 
 from ecg.errors import BadRequest, ProcessingError
-from ecg.media import cuda, encoders, formats, picture, runner, source
+from ecg.media import cuda, encoders, formats, picture, runner, sound, source
 from ecg.media.formats import Format
 from ecg.media.overlay import Frame, OverlaySpec, Planes
 from ecg.media.probe import MediaInfo
@@ -64,17 +64,18 @@ def burn(
     path: Path, out: Path, *, info: MediaInfo, overlay: OverlaySpec, frames: Iterable[Frame],
     encoder: str, size: tuple[int, int], fps: Fraction, quality: int = 75, preset: str = "veryfast",
     first: int = 0, count: int | None = None, background: str = "0x101014", layout: str = "fit",
-    format: Format = formats.MP4, timeout_s: float = 3600.0,
+    format: Format = formats.MP4, finished: bool = False, timeout_s: float = 3600.0,
     on_progress: ProgressCallback | None = None,
 ) -> int:  # fmt: skip
-    """Encode ``count`` frames from ``first`` on (all that follow) to ``out``, video only; returns how many.
+    """Encode ``count`` frames from ``first`` on (all that follow) to ``out``; returns how many.
 
     ``frames``: one per output frame; they are taken one at a time, as fast as ffmpeg reads them.
     ``size``: even width and height of the result. ``layout``: how a source of another shape lies in it, see
     `ecg.media.picture.of_source`.
     ``background``: the colour of bars, and of the whole picture under media that has only sound.
     ``encoder``: what `ecg.media.encoders.pick_encoder` chose for H.264; ``quality``: see
-    `ecg.media.encoders.options`. ``out`` is a chunk of ``format`` for `ecg.media.join`.
+    `ecg.media.encoders.options`. ``out`` is a chunk of ``format`` for `ecg.media.join`, or when ``finished``,
+    which is for all of a video, what that would make of it.
 
     Raises `CommandFailed` with ffmpeg's stderr, `TimeoutExceeded`, and `ProcessingError` when ``frames``
     ends early or has a frame of another size.
@@ -84,6 +85,7 @@ def burn(
     command = burn_command(
         path, out, info=info, overlay=overlay, encoder=encoder, size=size, fps=fps, quality=quality,
         preset=preset, first=first, count=count, background=background, layout=layout, format=format,
+        finished=finished,
         on_gpu=route(path, info, size=size, fps=fps, encoder=encoder, format=format).name == "gpu",
     )  # fmt: skip
     planes = None if format.transparent else Planes(overlay, info)
@@ -102,7 +104,7 @@ def burn(
 def burn_command(
     path: Path, out: Path, *, info: MediaInfo, overlay: OverlaySpec, encoder: str, size: tuple[int, int],
     fps: Fraction, quality: int, preset: str, first: int, count: int, background: str, layout: str = "fit",
-    format: Format = formats.MP4, on_gpu: bool = False,
+    format: Format = formats.MP4, finished: bool = False, on_gpu: bool = False,
 ) -> list[str]:  # fmt: skip
     """The ffmpeg command of `burn` for frames ``first`` to ``first + count``; ``on_gpu``: see `route`."""
     overlay.check(size, fps)
@@ -121,9 +123,13 @@ def burn_command(
             base = picture.plain(size, fps, background)
         layers = [base, overlay.stream()]
         shown = ffmpeg.filter(layers, "overlay", x=overlay.x, y=overlay.y, format="yuv420")
-    argv = shown.output(
-        source.url(out), format=format.chunk_muxer, vframes=count, fps_mode="passthrough",
-        **_container(format, fps), **how, **encoders.key_frames(encoder, first, KEY_FRAME_EVERY),
+    sounds, of_sound = sound.of_source(path, info, fps, format) if finished else ([], {})
+    container = format.finished() if finished else {"format": format.chunk_muxer}
+    # Cut in the graph: a limit of the output's frames would end the sound with the picture.
+    argv = ffmpeg.output(
+        shown.filter("trim", end_frame=count), *sounds, source.url(out), fps_mode="passthrough",
+        **{**container, **_container(format, fps)}, **of_sound, **how,
+        **encoders.key_frames(encoder, first, KEY_FRAME_EVERY),
     ).compile()  # fmt: skip
     return cuda.on_device(argv) if on_gpu else argv
 

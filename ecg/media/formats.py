@@ -38,6 +38,12 @@ class Format:
         """The encoder of the picture; ``h264``: what `ecg.media.encoders.pick_encoder` has chosen."""
         return self.encoder or h264
 
+    def finished(self) -> dict[str, Any]:
+        """ffmpeg's options for a finished file: index first, nothing of what the source says of itself."""
+        index = {} if self.name == "webm" else {"movflags": "+faststart"}
+        alpha = ALPHA_TAG if self.transparent and self.name == "webm" else {}
+        return {"format": self.name, "map_metadata": -1, "map_chapters": -1, **index, **alpha}
+
     def sound_options(self, channels: int) -> dict[str, Any]:
         """ffmpeg's options for sound this container cannot hold; ``sound_bits_per_s`` is for one channel."""
         return {"acodec": self.sound_encoder, "audio_bitrate": self.sound_bits_per_s * channels}

@@ -10,7 +10,7 @@ from typing import Any
 
 import ffmpeg
 
-from ecg.media import formats, picture, runner, source
+from ecg.media import runner, sound, source
 from ecg.media.formats import Format, format_named
 from ecg.media.header import read_header
 from ecg.media.probe import MediaInfo
@@ -18,9 +18,6 @@ from ecg.media.runner import ProgressCallback
 
 _JOIN_TIMEOUT_S = 120.0
 _JOIN_BYTES_PER_S = 5e6
-# Opus begins with 6.5 ms that are not played. In webm they would come before time 0, and ffmpeg would move
-# everything, the picture too, until they do not.
-_OPUS_LEAD_S = 0.007
 
 
 def join(
@@ -72,32 +69,5 @@ def _join_graph(listing: Path, path: Path, out: Path, info: MediaInfo, fps: Frac
         source.url(listing), format="concat", protocol_whitelist="file",
         format_whitelist="concat,mov,matroska",
     )  # fmt: skip
-    streams, how = [pictures["v:0"]], dict[str, Any]()
-    if info.has_audio and not format.transparent:
-        sound, how = _sound(path, info, fps, format)
-        streams.append(sound)
-    how.update({} if format.name == "webm" else {"movflags": "+faststart"})
-    how.update(formats.ALPHA_TAG if format.transparent and format.name == "webm" else {})
-    return ffmpeg.output(
-        *streams, source.url(out), format=format.name, vcodec="copy", map_metadata=-1, map_chapters=-1, **how
-    )
-
-
-def _sound(path: Path, info: MediaInfo, fps: Fraction, format: Format) -> tuple[Any, dict[str, Any]]:
-    """The source's sound, moved by as much as its picture was, and how to put it into the container."""
-    copied = info.acodec in format.sound_held
-    codec = info.acodec if copied else format.sound_encoder
-    lead_s = _OPUS_LEAD_S if format.name == "webm" and codec in ("opus", "libopus") else 0.0
-    moved_s = info.start_s + picture.phase_s(info, fps) - lead_s
-    # A microsecond off: an offset of exactly minus the start ffmpeg takes for its own, and "corrects" it.
-    sound = picture.open_source(path, info, itsoffset=f"{1e-6 - moved_s:.6f}")["a:0"]
-    if copied:
-        # A packet that still begins before 0 (20 ms at most) is left out of a webm.
-        return sound, {"acodec": "copy", **({"copypriorss:a": 0} if lead_s else {})}
-    channels = info.channels or 2
-    sound = sound.filter("aresample", **{"async": 1}).filter(
-        "aformat", channel_layouts=format.speakers(channels)
-    )
-    if lead_s:
-        sound = sound.filter("atrim", start=lead_s)
-    return sound, format.sound_options(channels)
+    sounds, how = sound.of_source(path, info, fps, format)
+    return ffmpeg.output(pictures["v:0"], *sounds, source.url(out), vcodec="copy", **how, **format.finished())

@@ -14,12 +14,13 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from typing import Any
 
@@ -89,8 +90,9 @@ def _seen(video: Path, header: Header, fps: Fraction, witnesses: Sequence[Path])
     """Look at every moment of every chunk; the figures of it."""
     looked = shown = ordered = 0
     least = {"shown": 1.0, "ordered": 1.0}
-    for path in witnesses:
-        for moment, slopes in _compared(video, header, fps, path):
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as several:
+        of_chunks = several.map(lambda path: list(_compared(video, header, fps, path)), witnesses)
+        for moment, slopes in chain.from_iterable(of_chunks):
             looked += 1
             shown += bool(slopes["shown"])
             ordered += bool(slopes["ordered"])

@@ -69,6 +69,10 @@ class Plan:
     def info(self) -> MediaInfo:
         return MediaInfo.from_json(self.media)
 
+    def is_finished_by(self, span: Span) -> bool:
+        """Whether a chunk is all of the video, in its own container: then there is nothing to join."""
+        return span.count == self.frames and self.format.chunk_suffix == self.format.suffix
+
 
 def prepare(
     info: MediaInfo, transcript: Path, given: Path | None, params: Mapping[str, Any],
@@ -147,11 +151,13 @@ def chunk(
 ) -> dict[str, Any]:  # fmt: skip
     """Draw the captions of a chunk and lay them over the picture; returns what it did and needed.
 
+    A chunk that is all of the video is ``finished`` at once, with the source's sound.
     ``witnessed`` becomes a record of what must be seen in the result, for `assemble` to prove it.
     """
     started_s, fps, size = time.monotonic(), Fraction(plan.fps), (plan.width, plan.height)
     drawn = json.loads(scenario.read_text())
     way = route(source, plan.info, size=size, fps=fps, encoder=encoder, format=plan.format)
+    finished = plan.is_finished_by(span)
     between_s = (float(span.first / fps), float((span.first + span.count) / fps))
     with MemoryWatch() as memory, browser.open(drawn, *size, between_s) as session:
         witness, box = Witness(session, drawn, span.first, span.count, fps), session.box
@@ -160,11 +166,12 @@ def chunk(
             source, out, info=plan.info, overlay=OverlaySpec(box.x, box.y, box.width, box.height, fps),
             frames=frames, first=span.first, count=span.count, encoder=encoder, preset=preset,
             size=size, fps=fps, quality=plan.quality, layout=plan.layout, format=plan.format,
-            timeout_s=_LEAST_TIMEOUT_S + _TIMEOUT_PER_S * float(span.count / fps), on_progress=on_progress,
+            finished=finished, on_progress=on_progress,
+            timeout_s=_LEAST_TIMEOUT_S + _TIMEOUT_PER_S * float(span.count / fps),
         )  # fmt: skip
         witness.write(witnessed)
     return {
-        **session.metrics.to_json(), "route": way.name, "encoder": way.encoder,
+        **session.metrics.to_json(), "finished": finished, "route": way.name, "encoder": way.encoder,
         "wall_s": round(time.monotonic() - started_s, 2), "peak_memory_bytes": memory.peak_bytes,
         "memory_trend_bytes_per_min": round(memory.trend_bytes_per_min),
     }  # fmt: skip
@@ -176,10 +183,13 @@ def assemble(
 ) -> dict[str, Any]:  # fmt: skip
     """Join the chunks with the source's sound, prove that the result is what was promised, and sum it up.
 
-    ``figures``: what each `chunk` returned. Raises `RenderProofFailed` rather than let a video pass whose
-    captions are missing or out of time.
+    ``figures``: what each `chunk` returned; one that is ``finished`` becomes ``out`` itself. Raises
+    `RenderProofFailed` rather than let a video pass whose captions are missing or out of time.
     """
-    join(chunks, source, out, plan.info, Fraction(plan.fps), plan.format)
+    if figures[0].get("finished"):
+        chunks[0].rename(out)
+    else:
+        join(chunks, source, out, plan.info, Fraction(plan.fps), plan.format)
     proof = prove(
         out, witnessed, size=(plan.width, plan.height), fps=Fraction(plan.fps), frames=plan.frames,
         duration_s=plan.duration_s,

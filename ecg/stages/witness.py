@@ -30,7 +30,7 @@ _COME_S, _GOING_S = 0.1, 0.05  # so long after it came, and before it goes, is a
 # a small one that is hard to see.
 _WORD_COST, _WORD_COST_AT_PX = 40, 1080
 _MOST_GROUPS = 3  # each has a seek in the finished video, and two moments
-_FRAMES_ALLOWED, _FRAMES_PER_DECODED = 60, 15  # to decode for them, and more in a long chunk
+_FRAMES_ALLOWED, _FRAMES_PER_DECODED = 40, 30  # to decode for them, and more in a long chunk
 # What counts as drawn.
 _CLEAR_CONTRAST, _INK, _LEAST_LETTERS_PX = 40, 4, 6
 _BOX_SEEN = 0.05

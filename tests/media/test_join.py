@@ -48,6 +48,25 @@ def test_a_video_without_sound_stays_without(tmp_path: Path):
     ).has_audio
 
 
+@pytest.mark.parametrize(
+    ("suffix", "how"),
+    [("mp4", {}), ("mkv", {"codecs": ("-c:a", "mp3")}), ("mov", {"codecs": ("-c:a", "pcm_s16le")}),
+     ("ts", {}), ("mp4", {"sound": False})],
+)  # fmt: skip
+def test_a_video_of_one_chunk_is_finished_at_once_as_joining_would(tmp_path: Path, suffix: str, how: dict):
+    source = clips.video(tmp_path / f"a.{suffix}", **how)
+    joined = render(source, tmp_path / "joined.mp4")
+    at_once = burn_all(source, tmp_path / "at-once.mp4", finished=True)
+    assert clips.pictures_md5(at_once) == clips.pictures_md5(joined)
+    assert clips.stamps_s(at_once) == clips.stamps_s(joined)
+    assert probe(at_once, LIMITS).has_audio == how.get("sound", True)
+    if how.get("sound", True):
+        assert clips.packets_md5(at_once, "a:0") == clips.packets_md5(joined, "a:0")
+        # Of a joined mp4 the sound begins at a whole millisecond.
+        assert clips.stamps_s(at_once, "a:0") == pytest.approx(clips.stamps_s(joined, "a:0"), abs=0.001)
+    assert at_once.read_bytes().index(b"moov") < at_once.read_bytes().index(b"mdat")
+
+
 def flash_s(path: Path) -> float:
     """When the first bright picture is shown."""
     levels = clips.ffmpeg("-i", path, "-map", "0:v:0", "-vf", "scale=1:1:flags=area,format=gray",
