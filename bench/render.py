@@ -15,6 +15,7 @@ import argparse
 import contextlib
 import hashlib
 import json
+import os
 import random
 import resource
 import statistics
@@ -113,7 +114,8 @@ class Bench:
 
     def __init__(self, folder: Path, browser: CaptureBrowser, rounds: int) -> None:
         self.folder, self.browser, self.rounds = folder, browser, rounds
-        self.scenario = folder / "scenario.json"
+        # Several processes may work in one folder.
+        self.scenario, self.given = (folder / f"{name}-{os.getpid()}.json" for name in ("scenario", "given"))
 
     def ours(self, source: Path, preset: str, scenario: Callable[[dict], dict] = lambda given: given) -> dict:
         """A whole render as one worker does it, proof and all; its own figures."""
@@ -126,10 +128,9 @@ class Bench:
         """The first step."""
         width, height, seconds = shape(source)
         drawn = compose(make_transcript(seconds), load_style(), width, height).to_json()
-        given = self.folder / "given.json"
-        given.write_text(json.dumps(scenario(drawn)))
+        self.given.write_text(json.dumps(scenario(drawn)))
         params = {"options": {"quality": 75}}
-        return render.prepare(media(source), given, given, params, HD, self.scenario)
+        return render.prepare(media(source), self.given, self.given, params, HD, self.scenario)
 
     def chunk(self, source: Path, plan: render.Plan, span: render.Span, preset: str) -> dict[str, Any]:
         """A step of the middle."""
