@@ -127,6 +127,7 @@ class Stream:
         self._percent = 0.0
         self._milestone: str | None = None
         self._written_s = time.monotonic()
+        self._unread = False
 
     def run(self, job: Job, found: list[Event], live: LiveProgress) -> Iterator[str]:
         """The text of the stream, until the job's last event."""
@@ -145,16 +146,19 @@ class Stream:
                     job, found = in_thread(self._reader.read, self._after_id)
                 except ServiceUnavailable as error:
                     log.warning("stream of job %s waits for the database: %s", self._reader.job_id, error)
-                    found = []
+                    found, self._unread = [], True
                 except (NotFound, Unauthorized):
                     return  # the job was deleted, or its reader signed out
+                else:
+                    self._unread = False
                 self._milestone = job.milestone
                 yield from self._events(found)
                 ended, more = _ended(job, found), len(found) == _BATCH
             yield from self._heartbeat()
 
     def _patience_s(self) -> float:
-        return HEARTBEAT_S if self._broadcast.notified else _LOOK_S
+        # What could not be read is not told again.
+        return HEARTBEAT_S if self._broadcast.notified and not self._unread else _LOOK_S
 
     def _events(self, found: list[Event]) -> Iterator[str]:
         for event in found:

@@ -203,7 +203,8 @@ def test_chromium_is_started_afresh_when_it_holds_too_much_memory():
 def test_the_memory_of_a_chromium_is_that_of_all_its_processes():
     chromium = Chromium(find_chromium(settings().chromium), settings().chromium_sandbox)
     with contextlib.closing(chromium):
-        assert 30e6 < chromium.memory_bytes() < 1e9
+        # Little where other browsers share its pages.
+        assert 5e6 < chromium.memory_bytes() < 1e9
         chromium.kill()
         deadline = time.monotonic() + 20
         while chromium.memory_bytes() and time.monotonic() < deadline:
