@@ -106,5 +106,7 @@ def test_on_the_gpu_one_device_decodes_overlays_and_encodes():
 def test_both_ways_encode_alike():
     gpu, cpu = (argv[argv.index("-filter_complex") + 2 :] for argv in (command(True), command(False)))
     assert set(pairwise(cpu)) - set(pairwise(gpu)) >= {("-pix_fmt", "yuv420p")}
+    for argv in (command(True), command(False)):
+        assert "trim=end_frame=250" in argv[argv.index("-filter_complex") + 1]
     for option in ("-cq", "-g", "-force_key_frames", "-video_track_timescale", "-preset"):
         assert gpu[gpu.index(option) + 1] == cpu[cpu.index(option) + 1]
