@@ -47,8 +47,8 @@ FPS = 30
 TEXT = ("and so it happened that nobody had seen the old lighthouse keeper since Tuesday evening when he "
         "rowed out alone to look after the lamp, which had gone dark.")  # fmt: skip
 #: For capture alone, where 25,000 pixels are to change from frame to frame: longer words than people use.
-LONG_TEXT = ("Nobody imagined that yesterday evening somebody would quietly return and answer every question "
-             "about lighthouse keepers and everything that happened afterwards.")  # fmt: skip
+LONG_TEXT = ("Apparently everybody remembered yesterday evening, whenever somebody mentioned lighthouse "
+             "keepers; everything happened afterwards, somewhere between breakfast and midsummer.")
 HD, UHD, SMALL = (1920, 1080), (3840, 2160), (640, 360)
 TARGETS = {"veryfast": 1.10, "ultrafast": 1.30, "uhd": 1.10, "capture": 230.0, "capture_uhd": 80.0,
            "memory": 1.10, "two_workers": 1.0}  # fmt: skip

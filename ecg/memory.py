@@ -9,8 +9,8 @@ from typing import Self
 import numpy as np
 import psutil
 
-# A look at a browser's memory takes 20 ms: more often at first, for those who are soon done.
-_FIRST_S, _EVERY_S, _GROWTH = 0.25, 8.0, 2.0
+# A look at a browser's memory takes 40 ms: more often at first, for those who are soon done.
+_FIRST_S, _EVERY_S, _GROWTH = 0.25, 10.0, 3.0
 _MOST_SAMPLES = 2048
 _LEAST_FOR_A_TREND = 8
 

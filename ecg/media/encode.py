@@ -27,9 +27,7 @@ from ecg.media.probe import MediaInfo
 from ecg.media.runner import ProgressCallback
 
 #: Frames from one key frame that is always there to the next, counted from the start of the video: a chunk
-#: that begins at one is coded as the same part of the whole. Only the last frames of a chunk, as many as x264
-#: looks ahead (10 at veryfast), may be coded otherwise, as it cannot look past them; and with several threads
-#: now and then a B picture and what refers to it, up to the next key frame.
+#: that begins at one is coded as the same part of the whole.
 KEY_FRAME_EVERY = 250
 
 
@@ -63,13 +61,15 @@ def frame_count(fps: Fraction, duration_s: float) -> int:
 def burn(
     path: Path, out: Path, *, info: MediaInfo, overlay: OverlaySpec, frames: Iterable[Frame],
     encoder: str, size: tuple[int, int], fps: Fraction, quality: int = 75, preset: str = "veryfast",
-    first: int = 0, count: int | None = None, background: str = "0x101014", layout: str = "fit",
-    format: Format = formats.MP4, finished: bool = False, timeout_s: float = 3600.0,
+    first: int = 0, count: int | None = None, beyond: int = 0, background: str = "0x101014",
+    layout: str = "fit", format: Format = formats.MP4, finished: bool = False, timeout_s: float = 3600.0,
     on_progress: ProgressCallback | None = None,
 ) -> int:  # fmt: skip
     """Encode ``count`` frames from ``first`` on (all that follow) to ``out``; returns how many.
 
-    ``frames``: one per output frame; they are taken one at a time, as fast as ffmpeg reads them.
+    ``beyond``: how many frames after those are encoded too and thrown away: the encoder sees what comes
+    next, and codes the last ones as it would in the whole. A key frame must stand behind the last.
+    ``frames``: one per frame encoded; they are taken one at a time, as fast as ffmpeg reads them.
     ``size``: even width and height of the result. ``layout``: how a source of another shape lies in it, see
     `ecg.media.picture.of_source`.
     ``background``: the colour of bars, and of the whole picture under media that has only sound.
@@ -84,27 +84,27 @@ def burn(
         count = frame_count(fps, info.duration_s) - first
     command = burn_command(
         path, out, info=info, overlay=overlay, encoder=encoder, size=size, fps=fps, quality=quality,
-        preset=preset, first=first, count=count, background=background, layout=layout, format=format,
-        finished=finished,
+        preset=preset, first=first, count=count, beyond=beyond, background=background, layout=layout,
+        format=format, finished=finished,
         on_gpu=route(path, info, size=size, fps=fps, encoder=encoder, format=format).name == "gpu",
     )  # fmt: skip
     planes = None if format.transparent else Planes(overlay, info)
-    source_of_frames = iter(frames)
+    source_of_frames, due = iter(frames), count + beyond
     with runner.Feed(command, timeout_s=timeout_s) as feed:
-        for number in range(count):
+        for number in range(due):
             frame = next(source_of_frames, None)
             if frame is None or memoryview(frame.rgba).nbytes != overlay.frame_bytes:
-                raise _wrong_frame(frame, overlay.frame_bytes, number, count)
+                raise _wrong_frame(frame, overlay.frame_bytes, number, due)
             feed.write(planes.of(frame) if planes else frame.rgba)
             if on_progress:
-                on_progress((number + 1) / count)
+                on_progress((number + 1) / due)
     return count
 
 
 def burn_command(
     path: Path, out: Path, *, info: MediaInfo, overlay: OverlaySpec, encoder: str, size: tuple[int, int],
-    fps: Fraction, quality: int, preset: str, first: int, count: int, background: str, layout: str = "fit",
-    format: Format = formats.MP4, finished: bool = False, on_gpu: bool = False,
+    fps: Fraction, quality: int, preset: str, first: int, count: int, background: str, beyond: int = 0,
+    layout: str = "fit", format: Format = formats.MP4, finished: bool = False, on_gpu: bool = False,
 ) -> list[str]:  # fmt: skip
     """The ffmpeg command of `burn` for frames ``first`` to ``first + count``; ``on_gpu``: see `route`."""
     overlay.check(size, fps)
@@ -127,8 +127,8 @@ def burn_command(
     container = format.finished() if finished else {"format": format.chunk_muxer}
     # Cut in the graph: a limit of the output's frames would end the sound with the picture.
     argv = ffmpeg.output(
-        shown.filter("trim", end_frame=count), *sounds, source.url(out), fps_mode="passthrough",
-        **{**container, **_container(format, fps)}, **of_sound, **how,
+        shown.filter("trim", end_frame=count + beyond), *sounds, source.url(out), fps_mode="passthrough",
+        **{**container, **_container(format, fps)}, **of_sound, **how, **_only(count if beyond else None),
         **encoders.key_frames(encoder, first, KEY_FRAME_EVERY),
     ).compile()  # fmt: skip
     return cuda.on_device(argv) if on_gpu else argv
@@ -144,6 +144,12 @@ def _captions_alone(overlay: OverlaySpec, size: tuple[int, int], pix_fmt: str) -
     return yuv.filter("pad", *size, overlay.x, overlay.y, "black@0").filter(
         "setparams", color_primaries="bt709", color_trc="bt709", colorspace="bt709", range="tv"
     )
+
+
+def _only(count: int | None) -> dict[str, Any]:
+    """Keep the first ``count`` packets. They come as they are decoded: no frame before a key frame is
+    among those behind it."""
+    return {} if count is None else {"bsf:v": f"noise=drop='gte(n,{count})'"}
 
 
 def _container(format: Format, fps: Fraction) -> dict[str, Any]:

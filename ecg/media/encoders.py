@@ -15,6 +15,11 @@ _PROBE_TIMEOUT_S = 10.0
 _BEST_CRF, _CRF_PER_QUALITY = 14, 0.36
 _VP9_CRF_SCALE = 63 / 51  # its scale ends at 63, that of H.264 at 51
 _X264_IP_RATIO = 1.4
+# Frames that libx264 has seen when it chooses how to code one: those of the preset's rc-lookahead (60 in all
+# others), and for B pictures and threads some more.
+_X264_LOOKAHEAD = {"ultrafast": 0, "superfast": 0, "veryfast": 10, "faster": 20, "fast": 30, "medium": 40,
+                   "slow": 50}  # fmt: skip
+_X264_LOOKAHEAD_MORE = 10
 _PRORES_BEST, _PRORES_PER_QUALITY = 1, 0.14
 
 
@@ -82,6 +87,13 @@ def options(
         return {**common, "pix_fmt": "yuva444p10le", "profile:v": "4444", "vendor": "apl0",
                 "alpha_bits": 16, "q:v": quantiser}  # fmt: skip
     raise BadRequest(f"There is no encoder {encoder!r}; use {HARDWARE}, {SOFTWARE}, {WEBM} or {PRORES}.")
+
+
+def looks_ahead(encoder: str, x264_preset: str) -> int:
+    """By how many frames that come after it an encoder decides how it codes one."""
+    if encoder != SOFTWARE:
+        return 0
+    return _X264_LOOKAHEAD.get(x264_preset, 60) + _X264_LOOKAHEAD_MORE
 
 
 def key_frames(encoder: str, first: int, every: int) -> dict[str, Any]:

@@ -5,19 +5,20 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from ecg.browser.capture import CaptureBrowser
+from ecg.browser.capture import CaptureBrowser, CaptureMetrics, CaptureSession
 from ecg.captions.composer import compose
 from ecg.captions.scenario import Scenario
 from ecg.captions.style import Style, load_style
 from ecg.media import hdr
 from ecg.media.encode import KEY_FRAME_EVERY, burn, frame_count, route
+from ecg.media.encoders import looks_ahead
 from ecg.media.formats import Format, format_named
 from ecg.media.join import join
 from ecg.media.overlay import Frame, OverlaySpec
@@ -129,6 +130,10 @@ class Span:
     first: int
     count: int
 
+    @property
+    def end(self) -> int:
+        return self.first + self.count
+
 
 def cut(plan: Plan, workers: int) -> list[Span]:
     """The chunks of a render that ``workers`` may work on at once: even ones, one or more for each.
@@ -158,23 +163,35 @@ def chunk(
     drawn = json.loads(scenario.read_text())
     way = route(source, plan.info, size=size, fps=fps, encoder=encoder, format=plan.format)
     finished = plan.is_finished_by(span)
-    between_s = (float(span.first / fps), float((span.first + span.count) / fps))
+    beyond = min(looks_ahead(way.encoder, preset), plan.frames - span.end)
+    between_s = (float(span.first / fps), float((span.end + beyond) / fps))
     with MemoryWatch() as memory, browser.open(drawn, *size, between_s) as session:
         witness, box = Witness(session, drawn, span.first, span.count, fps), session.box
-        frames = (Frame(rgba, session.changed) for rgba in witness.frames())
+        metrics = session.metrics
         burn(
             source, out, info=plan.info, overlay=OverlaySpec(box.x, box.y, box.width, box.height, fps),
-            frames=frames, first=span.first, count=span.count, encoder=encoder, preset=preset,
-            size=size, fps=fps, quality=plan.quality, layout=plan.layout, format=plan.format,
-            finished=finished, on_progress=on_progress,
+            frames=_drawn(witness, session, span, beyond, fps), first=span.first, count=span.count,
+            beyond=beyond, encoder=encoder, preset=preset, size=size, fps=fps, quality=plan.quality,
+            layout=plan.layout, format=plan.format, finished=finished, on_progress=on_progress,
             timeout_s=_LEAST_TIMEOUT_S + _TIMEOUT_PER_S * float(span.count / fps),
         )  # fmt: skip
         witness.write(witnessed)
     return {
-        **session.metrics.to_json(), "finished": finished, "route": way.name, "encoder": way.encoder,
+        **metrics.to_json(), "finished": finished, "route": way.name, "encoder": way.encoder,
         "wall_s": round(time.monotonic() - started_s, 2), "peak_memory_bytes": memory.peak_bytes,
         "memory_trend_bytes_per_min": round(memory.trend_bytes_per_min),
     }  # fmt: skip
+
+
+def _drawn(
+    witness: Witness, session: CaptureSession, span: Span, beyond: int, fps: Fraction
+) -> Iterator[Frame]:
+    """The captions of a chunk; then those of frames ``beyond`` it, which its figures leave out."""
+    for rgba in witness.frames():
+        yield Frame(rgba, session.changed)
+    session.metrics = CaptureMetrics(session.path)
+    for rgba in session.frames(span.end, beyond, fps):
+        yield Frame(rgba, session.changed)
 
 
 def assemble(

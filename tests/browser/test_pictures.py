@@ -104,8 +104,10 @@ def test_a_frame_has_the_same_pixels_wherever_its_range_begins(way, request):
 @pytest.mark.parametrize(("size", "step"), [((1280, 720), 3), ((3840, 2160), 15)], ids=str)
 def test_a_frame_drawn_in_part_is_the_frame_drawn_whole(by_canvas, style, size, step):
     """Alone each is drawn whole, after another only where it differs: large letters, glow and corners too."""
-    scenario = make_scenario([*ENGLISH[:6], "ẰNG", "Ǻ", *KOREAN], cues=1, word_s=0.2)
+    texts = ["[{(|$@Qjy", *ENGLISH[1:6], "ẰNG", "Ǻ", *KOREAN]
+    scenario = make_scenario(texts, cues=1, word_s=0.2)
     scenario["style"] = load_style(style).to_json()
+    scenario["cues"][0]["words"][0] |= {"weight": 1000, "width": 151}
     scenario["cues"][0]["words"][2]["size"] = 2.4
     with by_canvas.open(scenario, *size) as session:
         for number, frame in enumerate(pictures(session, 0, 70)):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ecg.media.encode import burn, frame_count
+from ecg.media.encoders import looks_ahead
 from ecg.media.formats import Format, format_named
 from ecg.media.join import join
 from ecg.media.overlay import Frame, OverlaySpec
@@ -18,6 +20,7 @@ from ecg.media.probe import Limits, MediaInfo, probe
 
 YELLOW = (255, 212, 0)
 CLEAR = (0, 0, 0, 0)
+PRESET = "ultrafast"
 
 
 def caption(overlay: OverlaySpec, rgba: tuple[int, int, int, int]) -> memoryview:
@@ -44,12 +47,17 @@ def burn_all(
     fps = options.pop("fps", info.fps or Fraction(30))
     overlay = options.pop("overlay", box(fps))
     settings = {
-        "encoder": "libx264", "preset": "ultrafast", "quality": 90, "fps": fps,
+        "encoder": "libx264", "preset": PRESET, "quality": 90, "fps": fps,
         "size": even_size(info.width or 320, info.height or 180), **options,
     }  # fmt: skip
     shown = frames or forever(caption(overlay, rgba))
     burn(source, out, info=info, overlay=overlay, frames=map(Frame, shown), **settings)
     return out
+
+
+def borders(frames: int, chunks: int, every: int) -> list[int]:
+    """The frames at which all chunks but the first begin."""
+    return [round(frames * number / chunks / every) * every for number in range(1, chunks)]
 
 
 def render(
@@ -64,12 +72,13 @@ def render(
     info, parts = probe(source, Limits()), []
     fps = options.get("fps") or info.fps or Fraction(30)
     frames = frame_count(fps, info.duration_s)
-    for number in range(chunks):
-        first, after = (round(frames * n / chunks / every) * every for n in (number, number + 1))
-        after = frames if number == chunks - 1 else after
+    edges = [0, *borders(frames, chunks, every), frames]
+    for number, (first, after) in enumerate(pairwise(edges)):
         part = out.with_name(f"{out.stem}-{number}{format.chunk_suffix}")
         captions = {"frames": frames_from(first)} if frames_from else {}
-        span = {"first": first, "count": after - first}
+        encoder = format.encoder_of("libx264")
+        ahead = looks_ahead(encoder, options.get("preset", PRESET)) if every > 1 else 0
+        span = {"first": first, "count": after - first, "beyond": min(ahead, frames - after)}
         parts.append(burn_all(source, part, info=info, format=format, **span, **captions, **options))
     join(parts, source, out, info, fps, format)
     return out

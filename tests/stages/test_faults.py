@@ -26,7 +26,13 @@ SECONDS = 20.0
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[CaptureBrowser]:
+def others() -> set[int]:
+    """Processes that were there before the browser, another Chromium's among them."""
+    return descendants(os.getpid())
+
+
+@pytest.fixture(scope="module")
+def browser(others: set[int]) -> Iterator[CaptureBrowser]:
     with make_browser() as browser:
         yield browser
 
@@ -64,10 +70,10 @@ def in_the_middle(job: tuple[Path, Plan, Path], out: Path, browser: CaptureBrows
 
 @pytest.mark.parametrize("role", [b"browser", b"renderer"])
 def test_a_chromium_that_dies_is_replaced_inside_the_step(
-    browser: CaptureBrowser, job: tuple[Path, Plan, Path], tmp_path: Path, role: bytes
+    browser: CaptureBrowser, others: set[int], job: tuple[Path, Plan, Path], tmp_path: Path, role: bytes
 ):
     def die() -> None:
-        os.kill(process_of(role, descendants(os.getpid())), signal.SIGKILL)
+        os.kill(process_of(role, descendants(os.getpid()) - others), signal.SIGKILL)
 
     undisturbed, out = tmp_path / "undisturbed.mp4", tmp_path / "chunk.mp4"
     in_the_middle(job, undisturbed, browser)

@@ -13,7 +13,7 @@ export class CanvasPicture {
    * How many frames are drawn in one go, each in a picture of its own: what Chromium does around a frame
    * costs as much as drawing it.
    */
-  static atOnce = 4;
+  static atOnce = 8;
 
   constructor(width, height) {
     this.canvas = document.createElement("canvas");

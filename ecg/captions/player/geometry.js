@@ -26,22 +26,27 @@ export function toPixels(rect, width, height) {
 }
 
 /**
- * Where to divide the line from `low` to `high` into parts of about `step`, but in none of `spans`, as {top, bottom}:
- * the ends of the parts, in whole numbers if those and `step` are.
+ * Where to divide the line from `low` to `high`, whole numbers, into parts of about `step`: the ends of the parts, in
+ * none of `whole` and in as few of `others` as can be; both are {top, bottom}.
  */
-export function divided(low, high, step, spans) {
+export function divided(low, high, step, whole, others) {
   const ends = [low];
   for (;;) {
-    const at = beyond(ends.at(-1) + step, spans);
-    if (at + step / 2 > high) return [...ends, high];
-    ends.push(at);
+    const from = ends.at(-1);
+    const free = range(from + step / 2, high - step / 2).filter((at) => crossed(at, whole) === 0);
+    if (free.length === 0) return [...ends, high];
+    const cost = (at) => crossed(at, others) + Math.abs(at - from - step) / step;
+    ends.push(free.reduce((best, at) => (cost(at) < cost(best) ? at : best)));
   }
 }
 
-/** The least whole number from `at` on that is inside none of the spans. */
-function beyond(at, spans) {
-  const span = spans.find(({ top, bottom }) => top < at && at < bottom);
-  return span ? beyond(Math.ceil(span.bottom), spans) : at;
+function range(first, last) {
+  return Array.from({ length: Math.max(Math.floor(last) - Math.ceil(first) + 1, 0) }, (_, n) => Math.ceil(first) + n);
+}
+
+/** How many of the spans have `at` inside. */
+function crossed(at, spans) {
+  return spans.filter(({ top, bottom }) => top < at && at < bottom).length;
 }
 
 /** The parts of the line from `low` to `high` that none of `spans`, as {top, bottom}, takes: [[from, to]]. */

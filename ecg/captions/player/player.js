@@ -3,7 +3,7 @@
  *
  * The preview page and the render worker run this same code. Text reaches the page as text nodes only.
  */
-import { effectsOf } from "./effects.js";
+import { effectsOf, REST } from "./effects.js";
 import { loadFonts, loadSheet } from "./fonts.js";
 import { around, divided, even, evenBox, toPixels } from "./geometry.js";
 import { channels, Layout, textSize } from "./layout.js";
@@ -95,8 +95,8 @@ class Player {
   }
 
   /**
-   * All that is on screen, in bands one above the other that may be drawn one by one. While the same cues are there
-   * these are the same, and no shape lies in more than one: it would look a little different.
+   * All that is on screen, in bands one above the other that may be drawn one by one, such as its lines. While the same
+   * cues are there these are the same, and no shape lies in more than one: it would look a little different.
    */
   get bands() {
     this.bandsNow ??= this.#bands();
@@ -108,7 +108,9 @@ class Player {
     const [whole] = this.#boxes(cues.length > 0 ? [around(cues.map((cue) => cue.extent))] : []);
     if (!whole) return [];
     const [x, y, width, height] = whole;
-    const ends = divided(y, y + height, BAND_PX, cues.flatMap((cue) => cue.drawnAsShapes));
+    const shapes = cues.flatMap((cue) => cue.drawnAsShapes);
+    const words = cues.flatMap((cue) => cue.words.map((word) => word.extent(REST)));
+    const ends = divided(y, y + height, BAND_PX, shapes, words);
     return ends.slice(1).map((end, index) => [x, ends[index], width, end - ends[index]]);
   }
 
