@@ -9,6 +9,7 @@ import psutil
 import pytest
 
 from tests.media import clips
+from tests.processes import asked
 
 
 @pytest.fixture(scope="session")
@@ -23,7 +24,6 @@ def children_left() -> Callable[[], list[str]]:
     before = {child.pid for child in psutil.Process().children(recursive=True)}
 
     def left() -> list[str]:
-        children = psutil.Process().children(recursive=True)
-        return [child.name() for child in children if child.pid not in before]
+        return [name for child, name in asked(psutil.Process.name) if child.pid not in before]
 
     return left

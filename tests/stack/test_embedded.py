@@ -16,6 +16,7 @@ import redis
 from ecg import guard
 from ecg.errors import ServiceUnavailable
 from ecg.stack import embedded
+from tests.processes import asked
 
 
 @pytest.fixture
@@ -79,7 +80,7 @@ def test_redis_wants_its_password(folder: Path):
 
 def test_servers_never_run_as_root(folder: Path):
     service = embedded.start_postgres(folder / "postgres")
-    owners = {child.uids().real for child in psutil.Process(service.process.pid).children(recursive=True)}
+    owners = {uids.real for _, uids in asked(psutil.Process.uids, service.process.pid)}
     assert owners
     assert 0 not in owners
     service.stop()

@@ -17,6 +17,7 @@ from ecg.stages import render
 from ecg.stages.render import Plan, Span
 from tests.browser.conftest import make_browser
 from tests.browser.test_capture import descendants, process_of
+from tests.processes import named
 from tests.stages.captioned import TEXT, make_source, spoken
 from tests.stages.rendering import chunk, prepared, witness_of
 from tests.storage.tiny_disk import a_tiny_disk
@@ -47,8 +48,7 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Plan, Path]:
 
 def ffmpegs() -> list[psutil.Process]:
     """Those that this process runs, or has left to run."""
-    found = [child for child in psutil.Process().children(recursive=True) if child.name() == "ffmpeg"]
-    return [child for child in found if child.status() != psutil.STATUS_ZOMBIE]
+    return named("ffmpeg")
 
 
 def once_at(share: float, fault: Callable[[], object]) -> Callable[[float], None]:

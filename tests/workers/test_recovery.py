@@ -23,6 +23,7 @@ from ecg.stack import logs, running
 from tests.chaos.scale import REPEAT
 from tests.client import Client
 from tests.conftest import LiveStack, a_live_stack
+from tests.processes import named
 from tests.spoken import two_voices
 
 QUICK = {"ECG_LEASE_S": "3", "ECG_RENEW_S": "0.5", "ECG_RECONCILE_S": "0.5"}
@@ -173,7 +174,7 @@ def test_a_cancelled_render_stops_and_stays_stopped(stack: LiveStack, person: Cl
 def encoders_of(pid: int, timeout_s: float = 20.0) -> list[psutil.Process]:
     """What a worker encodes with, once it does; its browser is kept for the next render."""
     until_s = time.monotonic() + timeout_s
-    while not (found := [p for p in psutil.Process(pid).children(recursive=True) if p.name() == "ffmpeg"]):
+    while not (found := named("ffmpeg", pid)):
         assert time.monotonic() < until_s
         time.sleep(0.02)
     return found
