@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from types import TracebackType
 from typing import Any, TypeVar
 
 import numpy as np
@@ -62,12 +63,24 @@ class CaptureMetrics:
         return {"path": self.path, **figures, "bytes_moved": self.bytes_moved, "restarts": self.restarts}
 
 
+_Page = CanvasPage | ScreenshotPage
+
+
 @dataclass(frozen=True)
 class _Loaded:
-    """A page that has a scenario, the box it draws in, and what must be closed after it."""
+    """A page that has a scenario, the box it draws in, and what gives it back."""
 
-    page: CanvasPage | ScreenshotPage
+    page: _Page
     box: Box
+    held: contextlib.ExitStack
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """A page for pictures of one size, and what closes it."""
+
+    page: _Page
+    size: tuple[int, int]
     held: contextlib.ExitStack
 
 
@@ -100,11 +113,13 @@ class CaptureSession:
     def __enter__(self) -> CaptureSession:
         return self
 
-    def __exit__(self, *exception: object) -> None:
-        self.close()
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._held.__exit__(kind, error, trace)
 
     def close(self) -> None:
-        """Close the page. A range of frames still going on ends in an error."""
+        """Give the page back. A range of frames still going on ends in an error."""
         self._held.close()
 
     def frames(self, first_frame: int, count: int, fps: Fraction) -> Iterator[memoryview]:
@@ -178,7 +193,7 @@ class CaptureSession:
         self._stopped_at = at
         self.metrics.restarts += 1
         self._end()
-        self._held.close()
+        self._held.__exit__(type(error), error, error.__traceback__)
         self._take(self._load())
         if self._box != self.box:
             raise ProcessingError("The captions have another place after a restart of Chromium.",
@@ -204,8 +219,8 @@ class CaptureBrowser:
     ``sessions_per_browser``, ``most_memory_bytes``: Chromium is started afresh, between two sessions, after
     so many and when its processes hold more, lest it grow.
 
-    One session at a time. Everything it starts ends with this process, however that ends. A Chromium
-    that died is replaced at the next `open`.
+    One session at a time; its page is kept for the next one, if that is of the same size. Everything it
+    starts ends with this process, however that ends. A Chromium that died is replaced at the next `open`.
     """
 
     def __init__(
@@ -234,6 +249,7 @@ class CaptureBrowser:
         self._sessions = 0
         self._server: PlayerServer | None = None
         self._chromium: Chromium | None = None
+        self._spare: _Opened | None = None
         self.path = ""
         """How pixels leave Chromium: ``canvas`` or ``screenshot``. Known once it has started."""
 
@@ -277,17 +293,40 @@ class CaptureBrowser:
         return CaptureSession(load, self._kill, (width, height), self._restarts)
 
     def _load(self, given: dict[str, Any], width: int, height: int) -> _Loaded:
+        asked = {**given, "width": width, "height": height}
         chromium, server = self._ready()
         self._sessions += 1
         with contextlib.ExitStack() as stack:
-            place = (chromium, server, width, height, self._stall_s)
-            page: CanvasPage | ScreenshotPage
+            page = stack.enter_context(self._page(chromium, server, (width, height)))
+            return _Loaded(page, Box(*page.wire.ask(open=asked)["box"]), stack.pop_all())
+
+    @contextlib.contextmanager
+    def _page(self, chromium: Chromium, server: PlayerServer, size: tuple[int, int]) -> Iterator[_Page]:
+        """The page that is left from the session before, or a new one; afterwards it is left for the next.
+
+        Unless something went wrong with it, or beside it.
+        """
+        opened, self._spare = self._spare, None
+        if opened is not None and (opened.size != size or not opened.page.wire.alive()):
+            opened.held.close()
+            opened = None
+        if opened is None:
+            opened = self._new_page(chromium, server, size)
+        with contextlib.ExitStack() as held:
+            held.push(opened.held)
+            yield opened.page
+            held.pop_all()
+        self._spare = opened
+
+    def _new_page(self, chromium: Chromium, server: PlayerServer, size: tuple[int, int]) -> _Opened:
+        place = (chromium, server, *size, self._stall_s)
+        with contextlib.ExitStack() as stack:
+            page: _Page
             if self.path == CanvasPage.path:
                 page = stack.enter_context(CanvasPage.opened(*place))
             else:
                 page = stack.enter_context(ScreenshotPage.opened(*place))
-            answer = page.wire.ask(open={**given, "width": width, "height": height})
-            return _Loaded(page, Box(*answer["box"]), stack.pop_all())
+            return _Opened(page, size, stack.pop_all())
 
     def _ready(self) -> tuple[Chromium, PlayerServer]:
         """Chromium as it runs, or anew if it has gone or has served long enough."""
@@ -329,6 +368,9 @@ class CaptureBrowser:
         return ScreenshotPage.path
 
     def _stop(self) -> None:
+        if self._spare is not None:
+            self._spare.held.close()
+            self._spare = None
         if self._chromium is not None:
             self._chromium.close()
             self._chromium = None

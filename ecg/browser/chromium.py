@@ -36,6 +36,8 @@ _ARGS = (
     "--enable-blink-features=CanvasDrawElement",
     "--disable-frame-rate-limit",
     "--disable-gpu-vsync",
+    # the page says when it has let go of much
+    "--js-flags=--expose-gc",
     "--disable-gpu",
     # the same pixels on every machine
     "--force-device-scale-factor=1",

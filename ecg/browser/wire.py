@@ -53,6 +53,14 @@ class Wire:
         self._stall_s = stall_s
         self._ranges = itertools.count(1)
 
+    def alive(self) -> bool:
+        """Whether the page is still there and answers."""
+        try:
+            self.ask(ping={})
+        except ServiceUnavailable:
+            return False
+        return True
+
     def ask(self, **command: Any) -> dict[str, Any]:
         """Send a command and wait for its answer; what is left of a range of frames is skipped."""
         self._send(command)

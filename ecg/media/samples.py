@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import ffmpeg
 import numpy as np
 
 from ecg.errors import ProcessingError
@@ -34,7 +35,7 @@ class Group(NamedTuple):
 def sampled(
     path: Path, header: Header, fps: Fraction, groups: Sequence[Group], cell: int
 ) -> list[list[np.ndarray]]:
-    """The frames of each group, decoded from the key frame before its first, all groups in one go.
+    """The frames of each group, decoded from the key frame before its first, all groups at once.
 
     Only their box, and of that the mean of every square of ``cell`` × ``cell`` pixels: RGB, uint8 of shape
     ``(height / cell, width / cell, 3)``. Raises `ProcessingError` when the file has not all of them,
@@ -42,10 +43,13 @@ def sampled(
     """
     with tempfile.TemporaryDirectory(dir=path.parent, prefix="sampled-") as folder:
         parts = [Path(folder) / f"{number}.rgb" for number in range(len(groups))]
-        written = [_written(path, header, fps, group, cell, part)
-                   for group, part in zip(groups, parts, strict=True)]  # fmt: skip
-        runner.run(ffmpeg.merge_outputs(*written), timeout_s=_TIMEOUT_S)
-        return [_read(part, group, cell, path.name) for group, part in zip(groups, parts, strict=True)]
+
+        def decoded(group: Group, part: Path) -> list[np.ndarray]:
+            runner.run(_written(path, header, fps, group, cell, part), timeout_s=_TIMEOUT_S)
+            return _read(part, group, cell, path.name)
+
+        with ThreadPoolExecutor(os.cpu_count()) as several:
+            return list(several.map(decoded, groups, parts))
 
 
 def _read(part: Path, group: Group, cell: int, name: str) -> list[np.ndarray]:

@@ -140,7 +140,7 @@ def test_a_page_that_hangs_twice_at_the_same_frame_is_given_up_at_once(scripted)
 @pytest.mark.parametrize("role", [b"browser", b"renderer"])
 @pytest.mark.parametrize("capture", ["canvas", "screenshot"])
 def test_a_capture_whose_chromium_dies_goes_on_with_the_next_frame_in_another(capture, role):
-    before, count = descendants(os.getpid()), 60
+    before, count = descendants(os.getpid()), 200  # far more than a page draws ahead
     with make_browser(capture) as browser:
         with browser.open(make_scenario(), 640, 360) as session:
             undisturbed = pictures(session, 0, count)
@@ -181,6 +181,39 @@ def test_playwrights_driver_killed_between_two_scenarios_is_replaced():
         os.kill(next(pid for pid in started if b"run-driver" in command_line(pid)), signal.SIGKILL)
         assert open_and_take(browser)
         assert not wait_until_gone(started, 5)
+
+
+@pytest.mark.parametrize("capture", ["canvas", "screenshot"])
+def test_the_next_scenario_of_the_same_size_is_drawn_on_the_same_page_as_on_a_fresh_one(capture):
+    other = {"texts": ["Quite", "another"], "cues": 1}
+    with make_browser(capture) as browser:
+        fresh = open_and_take(browser, **other)
+    before = descendants(os.getpid())
+    with make_browser(capture) as browser:
+        open_and_take(browser)
+        page = process_of(b"renderer", descendants(os.getpid()) - before)
+        again = open_and_take(browser, **other)
+        assert process_of(b"renderer", descendants(os.getpid()) - before) == page
+    assert all(np.array_equal(a, b) for a, b in zip(again, fresh, strict=True))
+
+
+def test_a_page_whose_process_died_between_two_scenarios_is_replaced():
+    before = descendants(os.getpid())
+    with make_browser("canvas") as browser:
+        assert open_and_take(browser)
+        kill_renderer(before)
+        assert len(open_and_take(browser)) == 20
+
+
+def test_a_page_is_not_used_again_when_something_went_wrong_beside_it():
+    before = descendants(os.getpid())
+    with make_browser("canvas") as browser:
+        session = browser.open(make_scenario(), 640, 360)
+        page = process_of(b"renderer", descendants(os.getpid()) - before)
+        with pytest.raises(ZeroDivisionError), session:
+            raise ZeroDivisionError
+        assert not wait_until_gone({page}, 5)
+        assert len(open_and_take(browser)) == 20
 
 
 def test_chromium_is_started_afresh_after_its_share_of_scenarios():

@@ -10,35 +10,47 @@ import { Sink } from "./sink.js";
 const query = new URLSearchParams(location.search);
 const Picture = query.get("path") === "canvas" ? CanvasPicture : ScreenPicture;
 
-let scenes = [];
+let picture;
+/** One on each stage of the picture. */
+let players = [];
 
 const sink = new Sink(new URL(`sink/${query.get("sink")}`, location.href.replace(/^http/, "ws")), {
   /** Draw a block of known colours, to see whether its pixels arrive. */
   async probe({ width, height, colors }) {
-    const picture = new Picture(width, height);
-    picture.crop({ x: 0, y: 0, width, height });
+    const block = new Picture(width, height);
+    const [stage] = block.stages;
+    block.crop({ x: 0, y: 0, width, height });
     colors.forEach((color, index) => {
       const bar = document.createElement("div");
       Object.assign(bar.style, {
         position: "absolute", top: "0", bottom: "0", background: color,
         left: `${(100 * index) / colors.length}%`, width: `${100 / colors.length}%`,
       });
-      picture.root.append(bar);
+      stage.append(bar);
     });
     const boxes = [[0, 0, width, height]];
-    sink.send(0, boxes, await picture.take(boxes, boxes));
+    const [pixels] = await block.take([{ stage, boxes, bands: boxes }]);
+    sink.send(0, boxes, pixels);
+  },
+
+  async ping() {
+    sink.reply({});
   },
 
   async open({ scenario, characters, width, height }) {
     const { createPlayer } = await import("./player/player.js");
-    scenes = [];
-    for (let n = 0; n < Picture.atOnce; n += 1) {
-      const picture = new Picture(width, height);
-      scenes.push({ picture, player: await createPlayer(picture.root, scenario, { width, height, characters }) });
-    }
+    picture?.remove();
+    [picture, players] = [null, []];
+    globalThis.gc();
+    picture = new Picture(width, height);
+    // The last one leads: it must know all cues, for their box and their places. The others only go forward.
+    const play = (stage) => createPlayer(stage, scenario, {
+      width, height, characters, forgets: stage !== picture.stages.at(-1),
+    });
+    players = await Promise.all(picture.stages.map(play));
     await document.fonts.ready;
     const { captureBox } = leader();
-    for (const { picture } of scenes) picture.crop(captureBox);
+    picture.crop(captureBox);
     sink.reply({ box: [captureBox.x, captureBox.y, captureBox.width, captureBox.height] });
   },
 
@@ -67,7 +79,7 @@ const sink = new Sink(new URL(`sink/${query.get("sink")}`, location.href.replace
       }
       shots.push({ t_s, repeat, boxes });
       repeat = 0;
-      if (shots.length === scenes.length && !await send(shots.splice(0), range, ahead)) return;
+      if (shots.length === players.length && !await send(shots.splice(0), range, ahead)) return;
     }
     if (shots.length > 0 && !await send(shots, range, ahead)) return;
     sink.send(repeat, [], []);
@@ -76,17 +88,18 @@ const sink = new Sink(new URL(`sink/${query.get("sink")}`, location.href.replace
 
 /** The player that sees every frame, and so knows what changes from one to the next: the last one's. */
 function leader() {
-  return scenes.at(-1).player;
+  return players.at(-1);
 }
 
 /** Draw frames and send them in their order; false when another range has begun. The leader is at the last. */
 async function send(shots, range, ahead) {
-  const used = scenes.slice(-shots.length);
-  const pixels = await Promise.all(shots.map(({ t_s, boxes }, n) => {
-    const { picture, player } = used[n];
+  const used = players.length - shots.length;
+  const pixels = await picture.take(shots.map(({ t_s, boxes }, n) => {
+    const player = players[used + n];
     if (player !== leader()) player.seek(t_s);
-    return picture.take(boxes, player.bands);
+    return { stage: picture.stages[used + n], boxes, bands: player.bands };
   }));
+  globalThis.gc({ type: "minor" }); // else the pixels of hundreds of frames that were sent take memory
   for (const [n, { repeat, boxes }] of shots.entries()) {
     if (range !== sink.range) return false;
     sink.send(repeat, boxes, pixels[n]);

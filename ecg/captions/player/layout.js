@@ -49,6 +49,12 @@ export class Layout {
     return this.laid.get(index);
   }
 
+  /** Let go of a cue that is not on screen. */
+  forget(index) {
+    this.laid.delete(index);
+    this.built.delete(index);
+  }
+
   /** Lay out the cues of these `indices` that are not yet, and those that they stand on. */
   ensure(indices) {
     const wanted = this.#withThoseBelow(indices);

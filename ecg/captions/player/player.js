@@ -22,11 +22,12 @@ const BAND_PX = 96;
  * `width` × `height`: size of the picture in CSS pixels. `strength`: 0 (plain captions) to 1 (as the
  * scenario says). `size`: times the scenario's text size; lines that become too long are broken again.
  * `reducedMotion`: words change colour at once, and nothing moves. `characters`: more that its fonts must have, where
- * the scenario is part of a longer one and is to look the same.
+ * the scenario is part of a longer one and is to look the same. `forgets`: cues that have gone take no memory, and
+ * are laid out again if they are sought.
  * Rejects with an Error when a font cannot be loaded or has no glyph for a character of the text.
  */
 export async function createPlayer(root, scenario, {
-  width, height, strength = 1, size = 1, reducedMotion = false, characters = "",
+  width, height, strength = 1, size = 1, reducedMotion = false, characters = "", forgets = false,
 }) {
   if (scenario.version !== VERSION) {
     throw new Error(`This player shows scenarios of version ${VERSION}, not ${scenario.version}.`);
@@ -35,11 +36,11 @@ export async function createPlayer(root, scenario, {
   const texts = scenario.cues.flatMap((cue) => cue.words.map((word) => word.text));
   const text = [...texts, characters].join(" ").normalize("NFC");
   const [family] = await Promise.all([loadFonts(text, scenario.language), loadSheet("./player.css")]);
-  return new Player(root, shown, { width, height, family, wraps: size > 1 });
+  return new Player(root, shown, { width, height, family, wraps: size > 1, forgets });
 }
 
 class Player {
-  constructor(root, scenario, { width, height, family, wraps }) {
+  constructor(root, scenario, { width, height, family, wraps, forgets }) {
     if (!root.isConnected) throw new Error("The player's root must be in the document.");
     // A render takes boxes of even position and size: in an odd last row or column it would miss what is there.
     this.size = [even(width), even(height)];
@@ -56,6 +57,7 @@ class Player {
     this.cues = new Map();
     this.onScreen = [];
     this.bandsNow = null;
+    this.forgets = forgets;
   }
 
   /**
@@ -86,6 +88,7 @@ class Player {
     const others = gone.length > 0 || come.length > 0;
     if (others) this.bandsNow = null;
     const boxes = this.#boxes(others ? [...gone, ...wanted].map((index) => this.#cue(index).extent) : moved);
+    if (this.forgets) gone.forEach((index) => this.#forget(index));
     return { changed: boxes.length > 0, boxes };
   }
 
@@ -162,6 +165,11 @@ class Player {
       this.cues.set(index, new ShownCue(this.scenario.cues[index], this.layout.at(index), this.scenario));
     }
     return this.cues.get(index);
+  }
+
+  #forget(index) {
+    this.cues.delete(index);
+    this.layout.forget(index);
   }
 
   /** Put the cues on screen in their order, without touching those that are there already. */
