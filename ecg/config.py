@@ -26,6 +26,12 @@ def _bool(text: str) -> bool:
     raise ValueError(text)
 
 
+def _positive(text: str) -> int:
+    if int(text) < 1:
+        raise ValueError(text)
+    return int(text)
+
+
 def _size(text: str) -> tuple[int, int]:
     width, _, height = text.lower().partition("x")
     return int(width), int(height)
@@ -134,15 +140,26 @@ class Settings:
     gpus: str = _setting(
         "auto",
         str,
-        "GPUs that `ecg up` starts one audio and one render worker for each: `auto`, `none`, or "
+        "GPUs that `ecg up` starts audio workers and one render worker for: `auto`, `none`, or "
         "numbers such as `0,1`.",
+    )
+    audio_workers_per_gpu: int = _setting(
+        1, _positive, "Audio workers that `ecg up` starts on each GPU. Each holds its own models: about 6 GB."
     )
 
     # speech
     engine: str = _setting("auto", str, "Speech engine: `auto`, `whisperx`, `faster-whisper` or `offline`.")
     whisper_model: str = _setting(
-        "base", str, "Model of the faster-whisper engine: `base`, `small` or a folder."
+        "", str, "Whisper model: a size such as `base` or `large-v3`, or a folder. Empty: `large-v3` for the "
+        "engine whisperx, `base` for faster-whisper.",
+    )  # fmt: skip
+    whisper_batch: int = _setting(
+        8, _positive, "Chunks of up to 30 s that whisperx recognises at once; fewer need less GPU memory."
     )
+    models_idle_s: float = _setting(
+        0.0, float, "Seconds without work after which whisperx lets its models go, to be loaded again by the "
+        "next job. 0: never.",
+    )  # fmt: skip
 
     # rendering
     chromium: str = _setting("", str, "Path of Chromium's headless shell. Empty: the one the system has.")

@@ -12,6 +12,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 VERSION = 1
@@ -67,6 +68,21 @@ class Features:
         return cls(mfcc=tuple(mfcc) if mfcc else None, **{key: data.get(key) for key in _FEATURE_KEYS})
 
 
+# Units and methods, for the published schema. Frames last 10 ms; one has energy when it is within 35 dB of
+# the file's loud frames and above -65 dBFS.
+_MEASURED = {
+    "volume_db": "Loudness in dBFS: root mean square over the frames with energy, or over all where none "
+    "has; a sine at full scale has -3.01. null: below -100 dBFS.",
+    "pitch_hz": "Pitch in Hz: median F0 over the voiced frames (WORLD's DIO and StoneMask, 60 to 600 Hz; a "
+    "frame counts where two looks 5 ms apart agree). null: fewer than three voiced frames.",
+    "voiced_share": "Share of all frames that have a pitch, 0 to 1.",
+    "spectral_centroid": "Brightness in Hz: centre of gravity of the magnitude spectrum (25 ms Hann "
+    "windows), mean over the frames with energy. null: no such frame.",
+    "mfcc": "Timbre: 13 mel-frequency cepstral coefficients (40 bands from 60 to 7600 Hz, natural logarithm "
+    "of power, orthonormal DCT-II, the first is the level), mean over the frames with energy. null: none.",
+    "speaking_rate": "Syllables per second: peaks of the level that stand out by 2 dB, over the whole span.",
+    "pause_before_s": "Seconds since the word or segment before ended; of the first one, since the start.",
+}
 _FEATURE_KEYS = ("volume_db", "pitch_hz", "voiced_share", "spectral_centroid", "speaking_rate",
                  "pause_before_s")  # fmt: skip
 
@@ -99,6 +115,41 @@ class Word:
         )  # fmt: skip
 
 
+class MarkKind(StrEnum):
+    """Why a span of a segment deserves a second look."""
+
+    # what may never have been said
+    REPETITION = "repetition"  # the engine went round in a loop
+    CREDIT = "credit"  # a phrase of subtitle credits that engines learn by heart
+    NO_SPEECH = "no_speech"  # the engine itself doubts that anybody speaks
+    LOW_CONFIDENCE = "low_confidence"
+    LOW_ALIGNMENT = "low_alignment"  # words that fit badly to the sound at their place
+    # times that were mended
+    ESTIMATED_TIME = "estimated_time"  # no measured time; laid between its neighbours
+    SHORTENED = "shortened"  # reached over a silence
+    # how what is said deviates from a given script
+    SCRIPT_INSERTION = "script_insertion"  # said, but not in the script
+    SCRIPT_OMISSION = "script_omission"  # in the script, but not said
+    SCRIPT_SUBSTITUTION = "script_substitution"  # something else is said
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A span of a segment that deserves a second look; ``text``: the words it is about."""
+
+    kind: MarkKind
+    start_s: float
+    end_s: float
+    text: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        return {"kind": str(self.kind), "start": self.start_s, "end": self.end_s, "text": self.text}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Mark:
+        return cls(MarkKind(data["kind"]), data["start"], data["end"], data["text"])
+
+
 @dataclass(frozen=True, slots=True)
 class Segment:
     """A stretch of speech by one speaker. ``speaker`` is ``None`` before diarization has been merged."""
@@ -109,6 +160,7 @@ class Segment:
     speaker: str | None = None
     speaker_confidence: float | None = None
     features: Features | None = None
+    marks: tuple[Mark, ...] = ()
 
     @property
     def text(self) -> str:
@@ -126,6 +178,7 @@ class Segment:
             "speaker": {"speaker_id": self.speaker, "confidence": self.speaker_confidence},
             "words": [word.to_json() for word in self.words],
             "acoustic_features": self.features.to_json() if self.features else None,
+            "warnings": [mark.to_json() for mark in self.marks],
         }
 
     @classmethod
@@ -136,6 +189,7 @@ class Segment:
             data["start"], data["end"], tuple(Word.from_json(w) for w in data["words"]),
             speaker.get("speaker_id"), speaker.get("confidence"),
             Features.from_json(features) if features else None,
+            tuple(Mark.from_json(mark) for mark in data.get("warnings", ())),
         )  # fmt: skip
 
 
@@ -243,16 +297,22 @@ def json_schema() -> dict[str, Any]:
     maybe, time = {"type": ["number", "null"]}, {"type": "number", "minimum": 0}
     share = {"type": ["number", "null"], "minimum": 0, "maximum": 1}
     mfcc = {"type": ["array", "null"], "items": number, "minItems": 13, "maxItems": 13}
-    features = _object({**dict.fromkeys(_FEATURE_KEYS, maybe), "voiced_share": share, "mfcc": mfcc})
+    forms: dict[str, dict[str, Any]] = dict.fromkeys(_FEATURE_KEYS, maybe)
+    forms |= {"voiced_share": share, "mfcc": mfcc}
+    features = _object({key: {**form, "description": _MEASURED[key]} for key, form in forms.items()})
     maybe_features = {"anyOf": [features, {"type": "null"}]}
     word = _object({
         "word": {"type": "string", "minLength": 1}, "start": time, "end": time, "confidence": share,
         "acoustic_features": maybe_features,
     })  # fmt: skip
+    mark = _object({
+        "kind": {"enum": [str(kind) for kind in MarkKind]}, "start": time, "end": time, "text": text,
+    })  # fmt: skip
     segment = _object({
         "start": time, "end": time, "text": text,
         "speaker": _object({"speaker_id": {"type": ["string", "null"]}, "confidence": share}),
         "words": {"type": "array", "items": word, "minItems": 1}, "acoustic_features": maybe_features,
+        "warnings": {"type": "array", "items": mark},
     })  # fmt: skip
     baseline = _object({"median": maybe, "spread": maybe})
     speaker = _object({

@@ -80,17 +80,20 @@ def jobs_of(session: Session, videos: Sequence[Video]) -> dict[str, list[Job]]:
 
 def analyze(
     session: Session, user_id: str, video_id: str, *, language: str | None, engine: str | None,
-    speakers: int | None, captions_key: str | None = None,
+    speakers: int | None = None, captions_key: str | None = None, script_key: str | None = None,
+    hotwords: Sequence[str] = (),
 ) -> str:  # fmt: skip
     """Ask for an analysis of a video that has arrived; the job's id.
 
-    ``captions_key``: where the store has a caption file whose words are to be taken.
+    ``captions_key``: where the store has a caption file whose words are to be taken. ``script_key``: where
+    it has a script that is spoken. ``hotwords``: names and terms that are likely to be said.
     """
     video = owned(session, user_id, video_id, held=True)
     if video.status != VideoStatus.READY:
         raise Conflict("The upload is not complete; complete it before asking for an analysis.")
     params = {"language": language, "engine": engine, "speakers": speakers,
-              "captions_key": captions_key}  # fmt: skip
+              "captions_key": captions_key, "script_key": script_key,
+              "hotwords": list(hotwords)}  # fmt: skip
     return lifecycle.create(session, user_id=user_id, video_id=video_id, kind=JobKind.ANALYSIS, params=params)
 
 

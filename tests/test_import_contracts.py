@@ -40,7 +40,7 @@ def declared() -> set[str]:
 
     parser = configparser.ConfigParser()
     parser.read(ROOT / "setup.cfg")
-    extras = [parser["options.extras_require"][name] for name in ("embedded", "faster-whisper")]
+    extras = [parser["options.extras_require"][name] for name in ("embedded", "faster-whisper", "whisperx")]
     waiting = "\n".join([parser["options"]["install_requires"], *extras]).splitlines()
     found: set[str] = set()
     while waiting:

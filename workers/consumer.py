@@ -24,10 +24,10 @@ PRESENT_S = 30
 def consume(queue: Queue) -> None:
     """Work on a queue until SIGTERM: a short step may end, a long one is handed back."""
     arguments = argparse.ArgumentParser(description=f"Works on the queue {queue}.")
-    arguments.add_argument("--gpu", help="the GPU this process is pinned to, as CUDA numbers it")
+    arguments.add_argument("--gpu", help="the GPU this process is pinned to, as nvidia-smi numbers it")
     gpu = arguments.parse_args().gpu
     if gpu is not None:
-        os.environ["CUDA_VISIBLE_DEVICES"] = gpu
+        pin(gpu)
     # SIGTERM means a soft shutdown: celeryconfig.worker_soft_shutdown_timeout, then hand back.
     os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")
     os.environ["ECG_WORKER_QUEUE"] = str(queue)
@@ -38,6 +38,13 @@ def consume(queue: Queue) -> None:
     os.environ["TMPDIR"] = str(own_temp_folder(settings().scratch_dir))
     app.worker_main(["worker", "-Q", str(queue), "-n", name, "--loglevel=INFO",
                      "--without-gossip", "--without-mingle"])  # fmt: skip
+
+
+def pin(gpu: str) -> None:
+    """Let this process and its children see this GPU alone, as their first one."""
+    os.environ["CUDA_VISIBLE_DEVICES"] = gpu
+    # CUDA's own order is by speed, that of nvidia-smi by slot; where cards differ they must not be mixed up.
+    os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
 
 
 def own_temp_folder(scratch: Path) -> Path:

@@ -38,6 +38,10 @@ Params = dict[str, Any]
 @click.option("--speakers", type=click.IntRange(1, 20), help="How many people speak. Default: found out.")
 @click.option("--captions", type=click.Path(exists=True, dir_okay=False, path_type=Path),
               help="A SubRip or WebVTT file whose words are to be taken, instead of listening.")  # fmt: skip
+@click.option("--script", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+              help="A text file with what is spoken, a caption a line; it is laid on the sound.")  # fmt: skip
+@click.option("--hotword", "hotwords", multiple=True,
+              help="A name or term that is likely to be said; give it again for more.")  # fmt: skip
 @click.option("--style", help="Caption style. Default: `intention`.")
 @click.option("--strength", type=click.FloatRange(0, 1), help="How strongly the voice shows. Default: 1.")
 @click.option("--quality", type=click.IntRange(10, 100), help="Picture quality. Default: 80.")
@@ -57,7 +61,9 @@ def caption(
     password: str | None, serve: bool, **options: Any,
 ) -> None:  # fmt: skip
     """Burn expressive captions into FILE."""
-    options["captions"] = _text_of(options["captions"])
+    for name in ("captions", "script"):
+        options[name] = _text_of(options[name])
+    options["hotwords"] = list(options["hotwords"]) or None
     output = output or file.with_suffix(_usual_suffix(options))
     options["format"] = _format_of(output, options)
     if not output.absolute().parent.is_dir():
@@ -73,11 +79,11 @@ def caption(
         ctx.exit(_INTERRUPTED)
 
 
-def _text_of(captions: Path | None) -> str | None:
+def _text_of(file: Path | None) -> str | None:
     try:
-        return captions.read_text("utf-8-sig") if captions else None
+        return file.read_text("utf-8-sig") if file else None
     except UnicodeDecodeError:
-        raise BadRequest(f"{captions} is not in UTF-8; save it with that encoding.") from None
+        raise BadRequest(f"{file} is not in UTF-8; save it with that encoding.") from None
 
 
 @contextmanager
@@ -131,7 +137,8 @@ class Captioning:
         with Bars(self._console) as bars:
             video = self._upload(file, bars.stage("Upload"))
             analysis = self._work(bars.stage("Analysis"), f"/api/videos/{video}/analyze", "job_id",
-                                  _given(options, "language", "engine", "speakers", "captions"))  # fmt: skip
+                                  _given(options, "language", "engine", "speakers", "captions", "script",
+                                         "hotwords"))  # fmt: skip
             if options["sheet"]:
                 self._sheet(file, video, output, bars.stage("Styles"))
                 return

@@ -15,13 +15,15 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from ecg import gpu
 from ecg.browser.chromium import find_chromium
 from ecg.captions import fonts
 from ecg.config import Settings, settings
 from ecg.errors import EcgError
 from ecg.media import encoders, runner
+from ecg.speech import weights
 from ecg.speech.engine import ENGINES, choose_engine
-from ecg.stack import embedded, gpus
+from ecg.stack import embedded
 
 _ROOMY_BYTES = 2 * 1024**3
 
@@ -111,7 +113,7 @@ def _servers(config: Settings) -> Iterator[Finding]:
 
 
 def _graphics(config: Settings) -> Iterator[Finding]:
-    names = gpus.query("index,name")
+    names = gpu.query("index,name")
     yield Finding("GPU", bool(names), "; ".join(names) or "none: everything runs on the CPU",
                   "Speech is much faster on an NVIDIA GPU.", required=False)  # fmt: skip
     encoder = encoders.pick_encoder("auto")
@@ -125,9 +127,19 @@ def _speech(config: Settings) -> Iterator[Finding]:
         yield _attempt(f"Speech: {name}", partial(_model, name, config), required=False)
     yield _attempt(f"Speech: {config.engine}", lambda: "uses " + _model(config.engine, config),
                    "Set ECG_ENGINE to one of the above.")  # fmt: skip
+    yield _weights(config)
     torch = [d for d in importlib.metadata.distributions() if (d.metadata["Name"] or "").lower() == "torch"]
     yield Finding("torch", bool(torch), torch[0].version if torch else "not installed",
                   "Only the whisperx engine needs it.", required=False)  # fmt: skip
+
+
+def _weights(config: Settings) -> Finding:
+    used = weights.wanted(config.engine, config.whisper_model)
+    lacking = weights.missing(used, config.models_dir)
+    size = f"{sum(each.size_bytes for each in lacking) / 1e6:,.0f} MB"
+    detail = "missing: " + ", ".join(each.name for each in lacking) if lacking else "nothing is missing"
+    return Finding("Speech models", not lacking, f"{detail} ({config.models_dir})",
+                   f"`ecg models pull` brings them, about {size}.", required=False)  # fmt: skip
 
 
 def _model(name: str, config: Settings) -> str:

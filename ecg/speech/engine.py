@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from ecg.errors import EngineUnavailable
 from ecg.speech.activity import Stretch
-from ecg.transcript import Segment
+from ecg.transcript import Segment, Turn
 
 ProgressCallback = Callable[[float], None]
 
@@ -60,24 +60,44 @@ class SpeechEngine(Protocol):
     """Turns sound into timed words. Opening one is cheap; weights load at the first `transcribe`.
 
     ``chunk_s``: how much sound to ask for in one call, in seconds. What a call has done is lost with it.
+    ``speakers_by``: what tells speakers apart, for the result's metadata.
     """
 
     name: str
     model: str
     chunk_s: float
+    speakers_by: str
 
     def languages(self) -> frozenset[str] | None:
         """ISO 639-1 codes this engine knows; ``None``: it tells languages apart by itself."""
 
     def transcribe(
         self, wav: Path, language: str | None, on_progress: ProgressCallback,
-        stretches: Sequence[Stretch] | None = None,
+        stretches: Sequence[Stretch] | None = None, hotwords: Sequence[str] = (),
     ) -> Recognized:  # fmt: skip
         """Recognise a 16 kHz mono 16-bit WAV file, or only these ``stretches`` of speech in it.
 
-        ``language``: the one to use, or ``None`` to let the engine decide. ``on_progress`` gets the
-        finished share of the sound, 0..1, and may raise to stop the work. Words carry the time of the
-        file, and only the sound of the stretches is read into memory. Raises `LanguageUnsupported`.
+        ``language``: the one to use, or ``None`` to let the engine decide. ``hotwords``: names and terms
+        that are likely to be said. ``on_progress`` gets the finished share of the sound, 0..1, and may
+        raise to stop the work. Words carry the time of the file, and only the sound of the stretches is
+        read into memory. Raises `LanguageUnsupported`.
+        """
+
+    def follow(
+        self, wav: Path, script: str, language: str | None, on_progress: ProgressCallback
+    ) -> Recognized:
+        """Lay a given ``script`` on the sound instead of recognising it: its words, verbatim, with times.
+
+        Lines of the script are segments. What is said otherwise, is left out or is said beside it is
+        marked (`MarkKind`). Everything else is as with `transcribe`.
+        """
+
+    def find_speakers(
+        self, wav: Path, speakers: int | None, on_progress: ProgressCallback
+    ) -> tuple[Turn, ...]:
+        """Who speaks when, named SPEAKER_00 … in order of first appearance; turns may overlap.
+
+        ``speakers``: how many there are, when that is known.
         """
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -17,10 +18,14 @@ import numpy as np
 from ecg.errors import EngineUnavailable, LanguageUnsupported
 from ecg.speech.activity import Stretch, chunks, speech_stretches
 from ecg.speech.engine import ProgressCallback, Recognized
+from ecg.speech.script import laid, lines_of
+from ecg.speech.speakers import find_speakers
+from ecg.speech.suspicion import Clues, suspicious
 from ecg.speech.waveform import SAMPLE_RATE, Samples, read_wav
-from ecg.transcript import Segment, Word
+from ecg.transcript import Segment, Turn, Word
 
 NAME = "faster-whisper"
+DEFAULT_MODEL = "base"
 _COMPUTE_TYPE = "int8"
 # Whisper's window is 30 s; a chunk inside it needs one pass of the encoder. It likes context, so
 # sentences stay together across the pauses between them.
@@ -31,10 +36,12 @@ _NEEDED = ("model.bin", "config.json", "tokenizer.json")
 
 
 def open_engine(models_dir: Path, whisper_model: str) -> FasterWhisperEngine:
-    """The engine on the weights named ``whisper_model`` (a size, or a folder), found on this machine.
+    """The engine on weights found on this machine.
 
+    ``whisper_model``: a size, a folder, or empty for `DEFAULT_MODEL`.
     Raises `EngineUnavailable` with the folder to put them in.
     """
+    whisper_model = whisper_model or DEFAULT_MODEL
     for folder in _candidates(models_dir, whisper_model):
         if all((folder / name).is_file() for name in _NEEDED):
             return FasterWhisperEngine(folder, whisper_model)
@@ -68,6 +75,7 @@ class FasterWhisperEngine:
     name = NAME
     # A border may part what would have shared a window of 28 s: at most one pass more in about ten.
     chunk_s = 300.0
+    speakers_by = "clustering"
 
     def __init__(self, folder: Path, model: str) -> None:
         self.folder = folder
@@ -78,7 +86,7 @@ class FasterWhisperEngine:
 
     def transcribe(
         self, wav: Path, language: str | None, on_progress: ProgressCallback,
-        stretches: Sequence[Stretch] | None = None,
+        stretches: Sequence[Stretch] | None = None, hotwords: Sequence[str] = (),
     ) -> Recognized:  # fmt: skip
         """See `SpeechEngine`. Without a language it is detected on the first half minute of speech."""
         asked = self._checked(language)
@@ -89,9 +97,27 @@ class FasterWhisperEngine:
             on_progress(1.0)
             return Recognized((), asked or "und", ("No speech was found.",), self._metadata(None))
         spoken, probability = (asked, None) if asked else self._detected(samples, pieces)
-        segments = tuple(self._segments(samples, pieces, spoken, on_progress))
+        heard = list(self._segments(samples, pieces, spoken, hotwords, on_progress))
+        segments = suspicious([segment for segment, _ in heard], [clues for _, clues in heard])
         warnings = () if segments else ("No speech was recognised.",)
         return Recognized(segments, spoken, warnings, self._metadata(probability))
+
+    def follow(
+        self, wav: Path, script: str, language: str | None, on_progress: ProgressCallback
+    ) -> Recognized:
+        """See `SpeechEngine`. What is recognised, without being told the script, is compared with it."""
+        heard = self.transcribe(wav, language, on_progress)
+        if not heard.segments:
+            return heard
+        words = [word for segment in heard.segments for word in segment.words]
+        metadata = {**heard.metadata, "words_by": "script"}
+        return replace(heard, segments=laid(lines_of(script), words), metadata=metadata)
+
+    def find_speakers(
+        self, wav: Path, speakers: int | None, on_progress: ProgressCallback
+    ) -> tuple[Turn, ...]:
+        """See `SpeechEngine`."""
+        return find_speakers(wav, speakers, on_progress)
 
     def _checked(self, language: str | None) -> str | None:
         if language is None:
@@ -118,15 +144,16 @@ class FasterWhisperEngine:
         return language, float(probability)
 
     def _segments(
-        self, samples: Samples, pieces: Sequence[Stretch], language: str, on_progress: ProgressCallback
-    ) -> Iterator[Segment]:
+        self, samples: Samples, pieces: Sequence[Stretch], language: str, hotwords: Sequence[str],
+        on_progress: ProgressCallback,
+    ) -> Iterator[tuple[Segment, Clues]]:  # fmt: skip
         whole_s = sum(piece.end_s - piece.start_s for piece in pieces)
         done_s = 0.0
         for piece in pieces:
             # Each chunk stands alone: text before it would only carry errors over the cut.
             found, _ = self._whisper.transcribe(
                 _sound(samples, piece), language=language, word_timestamps=True,
-                condition_on_previous_text=False,
+                condition_on_previous_text=False, hotwords=", ".join(hotwords) or None,
             )  # fmt: skip
             yield from _timed(found, piece)
             done_s += piece.end_s - piece.start_s
@@ -145,12 +172,15 @@ def _sound(samples: Samples, piece: Stretch) -> np.ndarray:
     return span.astype(np.float32) / 32768
 
 
-def _timed(found: Iterable[faster_whisper.transcribe.Segment], piece: Stretch) -> Iterator[Segment]:
+def _timed(
+    found: Iterable[faster_whisper.transcribe.Segment], piece: Stretch
+) -> Iterator[tuple[Segment, Clues]]:
     """What Whisper found in a piece, in the time of the file and inside the piece."""
     for segment in found:
         words = tuple(_word(word, piece) for word in segment.words or () if word.word.strip())
         if words:
-            yield Segment(words[0].start_s, words[-1].end_s, words)
+            clues = Clues(segment.avg_logprob, segment.no_speech_prob, segment.compression_ratio)
+            yield Segment(words[0].start_s, words[-1].end_s, words), clues
 
 
 def _word(word: faster_whisper.transcribe.Word, piece: Stretch) -> Word:

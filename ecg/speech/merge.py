@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -11,7 +12,7 @@ from typing import Any
 from ecg.speech.engine import Recognized
 from ecg.speech.prosody import Tracks
 from ecg.speech.word_speakers import Labelled, label_words
-from ecg.transcript import UNKNOWN_SPEAKER, Baseline, Features, Segment, Speaker, Transcript, Turn, Word
+from ecg.transcript import UNKNOWN_SPEAKER, Baseline, Features, Mark, Segment, Speaker, Transcript, Turn, Word
 
 _SHORTEST_WORD_S = 0.02
 # Makes the median absolute deviation of a normal distribution its standard deviation.
@@ -88,12 +89,17 @@ def _by_speaker(segment: Segment, turns: Sequence[Turn]) -> list[Segment]:
         if not parts or parts[-1][-1].speaker != labelled.speaker:
             parts.append([])
         parts[-1].append(labelled)
-    return [_part(part) for part in parts]
+    starts_s = [part[0].word.start_s for part in parts]
+    marks: list[list[Mark]] = [[] for _ in parts]
+    for mark in segment.marks:
+        marks[max(0, bisect_right(starts_s, mark.start_s) - 1)].append(mark)
+    return [_part(part, tuple(own)) for part, own in zip(parts, marks, strict=True)]
 
 
-def _part(part: Sequence[Labelled]) -> Segment:
+def _part(part: Sequence[Labelled], marks: tuple[Mark, ...]) -> Segment:
     words = tuple(labelled.word for labelled in part)
-    return Segment(words[0].start_s, words[-1].end_s, words, part[0].speaker, _confidence(part))
+    speaker, confidence = part[0].speaker, _confidence(part)
+    return Segment(words[0].start_s, words[-1].end_s, words, speaker, confidence, marks=marks)
 
 
 def _confidence(part: Sequence[Labelled]) -> float | None:

@@ -87,13 +87,19 @@ class Tracks:
 
     @cached_property
     def _sums(self) -> np.ndarray:
-        """Prefix sums, float64 (n + 1, 6 + 13), in the order `features` takes them apart."""
-        weight = self.energetic[:, None]
-        columns = np.column_stack([
-            self.power, self.energetic, self.power * self.energetic, self.voiced, self.nuclei,
-            self.centroid_hz * self.energetic, self.mfcc * weight,
-        ])  # fmt: skip
-        return np.concatenate([np.zeros((1, columns.shape[1])), np.cumsum(columns, axis=0, dtype=np.float64)])
+        """Prefix sums, float64 (n + 1, 6 + 13), in the order `features` takes them apart.
+
+        Filled column by column: at 55 MB an hour there must be no second copy of them.
+        """
+        weight = self.energetic
+        columns = (self.power, weight, self.power * weight, self.voiced, self.nuclei,
+                   self.centroid_hz * weight)  # fmt: skip
+        sums = np.zeros((len(self.power) + 1, len(columns) + MFCC_COUNT))
+        for index, column in enumerate(columns):
+            np.cumsum(column, dtype=np.float64, out=sums[1:, index])
+        for index in range(MFCC_COUNT):
+            np.cumsum(self.mfcc[:, index] * weight, dtype=np.float64, out=sums[1:, len(columns) + index])
+        return sums
 
     def features(self, start_s: float, end_s: float) -> Features:
         """How the span sounds, over its energetic frames; what cannot be measured there is ``None``."""

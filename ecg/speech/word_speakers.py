@@ -8,9 +8,14 @@ from itertools import pairwise
 
 from ecg.transcript import UNKNOWN_SPEAKER, Turn, Word
 
-# Borders of turns are good to a few tenths of a second, and nobody interjects without a breath: a change
-# of speaker costs as much as leaving this many seconds of words to the wrong one, less the pause before it.
+# Borders of turns are good to this many seconds; further away from all of them, turns are believed.
+_BORDER_S = 0.3
+# Nobody interjects without a breath: a change of speaker costs as much as leaving this many seconds of words
+# to the wrong one, less the pause before it; where a sentence ends it is nearly free.
 _CHANGE_S = 0.4
+_SENTENCE_ENDS = (".", "!", "?", "…", "。", "！", "？", "؟", "।")
+# What a word that is surely one speaker's costs under another.
+_NEVER_S = 1e6
 # How far outside a turn still speaks for one speaker rather than another.
 _FAR_S = 1.0
 
@@ -27,15 +32,17 @@ class Labelled:
 def label_words(words: Sequence[Word], turns: Sequence[Turn]) -> list[Labelled]:
     """Give each word a speaker so that the turns are followed and no lone word flickers.
 
-    The labels are those of least cost: seconds of words outside their speaker's turns, plus the changes.
-    ``turns`` in any order; without any, every word is `UNKNOWN_SPEAKER`'s.
+    A word more than 0.3 s away from every border is whose turn it lies in. The other labels are those of
+    least cost: seconds of words outside their speaker's turns, plus the changes. So a word near a border
+    stays with its sentence, and one that two people talk over with the speaker of the words around it.
+    ``turns`` may overlap, in any order; without any, every word is `UNKNOWN_SPEAKER`'s.
     """
     if not turns:
         return [Labelled(word, UNKNOWN_SPEAKER, None) for word in words]
     nearby = _nearby(words, turns)
     speakers = list(dict.fromkeys(turn.speaker for turn in nearby))
-    costs = [[_cost(word, speaker, nearby) for speaker in speakers] for word in words]
-    changes = [max(0.0, _CHANGE_S - (b.start_s - a.end_s)) for a, b in pairwise(words)]
+    costs = [_costs(word, speakers, nearby) for word in words]
+    changes = [_change_s(before, after) for before, after in pairwise(words)]
     labels = [speakers[index] for index in _cheapest(costs, changes)]
     return [
         Labelled(word, speaker, _covered_s(word, speaker, nearby))
@@ -58,6 +65,28 @@ def _overlap_s(word: Word, turn: Turn) -> float:
 def _covered_s(word: Word, speaker: str, turns: Sequence[Turn]) -> float:
     covered = sum(max(0.0, _overlap_s(word, turn)) for turn in turns if turn.speaker == speaker)
     return min(covered, word.end_s - word.start_s)
+
+
+def _change_s(before: Word, after: Word) -> float:
+    ended = before.text.rstrip("\"'”’»)").endswith(_SENTENCE_ENDS)
+    return max(0.0, _CHANGE_S - (after.start_s - before.end_s) - (_BORDER_S if ended else 0.0))
+
+
+def _costs(word: Word, speakers: Sequence[str], turns: Sequence[Turn]) -> list[float]:
+    sure = _sure_speaker(word, turns)
+    return [
+        _cost(word, speaker, turns) + (_NEVER_S if sure not in (None, speaker) else 0.0)
+        for speaker in speakers
+    ]
+
+
+def _sure_speaker(word: Word, turns: Sequence[Turn]) -> str | None:
+    """The one speaker in whose turn the word lies, if all borders are far from it."""
+    first_s, last_s = word.start_s - _BORDER_S, word.end_s + _BORDER_S
+    near = [turn for turn in turns if turn.start_s <= last_s and turn.end_s >= first_s]
+    speakers = {turn.speaker for turn in near}
+    inside = all(turn.start_s < first_s and turn.end_s > last_s for turn in near)
+    return speakers.pop() if inside and len(speakers) == 1 else None
 
 
 def _cost(word: Word, speaker: str, turns: Sequence[Turn]) -> float:

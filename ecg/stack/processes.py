@@ -26,20 +26,25 @@ class ProcessType:
     command: tuple[str, ...]
 
 
-def process_types(gpus: Sequence[str], flower: bool) -> list[ProcessType]:
-    """All process types of a stack on one machine, in the order they are started in."""
+def process_types(gpus: Sequence[str], flower: bool, audio_per_gpu: int = 1) -> list[ProcessType]:
+    """All process types of a stack on one machine, in the order they are started in.
+
+    On each GPU there are ``audio_per_gpu`` audio workers and one render worker.
+    """
     found = [_entry(name) for name in ("web", "streams", "dispatch", "media")]
-    for queue in ("audio", "render"):
-        found += [_entry(queue, gpu) for gpu in gpus] or [_entry(queue)]
+    for queue, share in (("audio", audio_per_gpu), ("render", 1)):
+        found += [_entry(queue, gpu, nth) for gpu in gpus for nth in range(share)] or [_entry(queue)]
     found += [_entry("upkeep"), _entry("beat")]
     return [*found, _entry("flower")] if flower else found
 
 
-def _entry(module: str, gpu: str | None = None) -> ProcessType:
+def _entry(module: str, gpu: str | None = None, nth: int = 0) -> ProcessType:
     # -P: a folder named `workers` wherever the user happens to stand must not be taken for ours.
     command = ("-P", "-m", f"workers.{module}")
-    return ProcessType(module, command) if gpu is None else ProcessType(
-        f"{module}-gpu{gpu}", (*command, "--gpu", gpu))  # fmt: skip
+    if gpu is None:
+        return ProcessType(module, command)
+    name = f"{module}-gpu{gpu}" + (f"-{nth + 1}" if nth else "")
+    return ProcessType(name, (*command, "--gpu", gpu))
 
 
 def spawn(kind: ProcessType, log: Path, env: Mapping[str, str], hold: Sequence[int]) -> guard.Guarded:

@@ -106,7 +106,8 @@ class Stack:
             running.private_folder(self.config.data_dir, name)
         self._announce(ready=False)
         env = self._environment()
-        for kind in process_types(gpus.find(self.config.gpus), self.flower):
+        found = gpus.find(self.config.gpus)
+        for kind in process_types(found, self.flower, self.config.audio_workers_per_gpu):
             log = self._logs / f"{kind.name}.log"
             member = Member(kind.name, partial(spawn, kind, log, env, self._hold), log,
                             self.say, signal.SIGTERM)  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,6 @@ from ecg.media.probe import Limits, MediaInfo, probe
 from ecg.speech.engine import Recognized, SpeechEngine
 from ecg.speech.merge import merge as merge_speech
 from ecg.speech.prosody import Tracks, measure
-from ecg.speech.speakers import find_speakers
 from ecg.speech.waveform import HOP_S
 from ecg.stages.recognition import Parts, has_words, recognize
 from ecg.transcript import Transcript, Turn
@@ -33,10 +32,17 @@ def ingest(source: Path, audio: Path, limits: Limits, on_progress: Progress) -> 
 
 
 def transcribe(
-    audio: Path, out: Path, engine: SpeechEngine, language: str | None, parts: Parts, on_progress: Progress
-) -> Recognized:
-    """Words with times, as the engine heard them; a file in which nobody speaks is `InvalidMedia`."""
-    recognized = recognize(audio, out.parent, engine, language, parts, on_progress)
+    audio: Path, out: Path, engine: SpeechEngine, language: str | None, parts: Parts, on_progress: Progress,
+    *, hotwords: Sequence[str] = (), script: str | None = None,
+) -> Recognized:  # fmt: skip
+    """Words with times: as the engine heard them, or those of the ``script`` where they are spoken.
+
+    A file in which nobody speaks is `InvalidMedia`.
+    """
+    if script:
+        recognized = engine.follow(audio, script, language, on_progress)
+    else:
+        recognized = recognize(audio, out.parent, engine, language, parts, on_progress, hotwords)
     if not has_words(recognized):
         raise InvalidMedia(
             "No speech was found in this file. Check that the voice can be heard, and that the language is "
@@ -61,10 +67,12 @@ def take_over(captions: Path, out: Path, language: str | None, duration_s: float
     return recognized
 
 
-def diarize(audio: Path, out: Path, speakers: int | None, on_progress: Progress) -> tuple[Turn, ...]:
+def diarize(
+    audio: Path, out: Path, engine: SpeechEngine, speakers: int | None, on_progress: Progress
+) -> tuple[Turn, ...]:
     """Who speaks when; ``speakers`` is how many the user says there are, if he does."""
-    turns = find_speakers(audio, speakers, on_progress)
-    _write(out, {"turns": [turn.to_json() for turn in turns]})
+    turns = engine.find_speakers(audio, speakers, on_progress)
+    _write(out, {"turns": [turn.to_json() for turn in turns], "by": engine.speakers_by})
     return turns
 
 
@@ -81,11 +89,12 @@ def merge(
 ) -> Transcript:  # fmt: skip
     """The analysis: every word with its speaker and how it was said; and the data of its plot."""
     measured = Tracks.load(tracks)
-    found = None
+    found, by = None, None
     if turns is not None:
-        found = tuple(Turn.from_json(turn) for turn in json.loads(turns.read_text())["turns"])
+        told = json.loads(turns.read_text())
+        found, by = tuple(Turn.from_json(turn) for turn in told["turns"]), told.get("by")
     heard = Recognized.from_json(json.loads(recognized.read_text()))
-    transcript = merge_speech(heard, found, measured, duration_s, metadata)
+    transcript = merge_speech(heard, found, measured, duration_s, {**metadata, "speakers_by": by})
     _write(out, transcript.to_json())
     _write(plot, plot_data(measured))
     return transcript

@@ -28,13 +28,14 @@ class Parts(Protocol):
 
 def recognize(
     audio: Path, scratch: Path, engine: SpeechEngine, language: str | None, parts: Parts,
-    on_progress: ProgressCallback,
+    on_progress: ProgressCallback, hotwords: Sequence[str] = (),
 ) -> Recognized:  # fmt: skip
-    """What is said in a 16 kHz mono WAV file.
+    """What is said in a 16 kHz mono WAV file; ``hotwords`` are likely to be.
 
     Where there is more of it than the engine's ``chunk_s``, it is recognised in chunks, and each result is
-    a part. Parts that an earlier attempt kept are taken over, unless they are of another engine, language
-    or span of the sound. Without ``language``, that of the first chunk with words is used from there on.
+    a part. Parts that an earlier attempt kept are taken over, unless they are of another engine, language,
+    span of the sound or other hotwords. Without ``language``, that of the first chunk with words is used
+    from there on.
     ``on_progress`` gets the finished share of all speech, 0..1. ``metadata["transcribe_s"]``: seconds of
     work on all chunks, whichever attempt did it.
     """
@@ -42,15 +43,15 @@ def recognize(
     stretches = speech_stretches(samples)
     spans = chunks(stretches, samples, engine.chunk_s)
     if len(spans) <= 1:
-        return _timed(engine, audio, language, on_progress, stretches)
+        return _timed(engine, audio, language, on_progress, stretches, hotwords)
     heard: list[Recognized] = []
     for index, span in enumerate(spans):
         spoken = language or next((result.language for result in heard if has_words(result)), None)
-        name, made_for = f"part-{index:04d}.json", _made_for(engine, spoken, span)
+        name, made_for = f"part-{index:04d}.json", _made_for(engine, spoken, span, hotwords)
         result = _kept(parts.part(name), made_for)
         if result is None:
             share = _share_of(spans, index, on_progress)
-            result = _timed(engine, audio, spoken, share, _within(stretches, span))
+            result = _timed(engine, audio, spoken, share, _within(stretches, span), hotwords)
             parts.keep_part(name, _written(scratch / name, made_for, result))
         heard.append(result)
         _share_of(spans, index, on_progress)(1.0)
@@ -64,10 +65,10 @@ def has_words(recognized: Recognized) -> bool:
 
 def _timed(
     engine: SpeechEngine, audio: Path, language: str | None, on_progress: ProgressCallback,
-    stretches: Sequence[Stretch],
+    stretches: Sequence[Stretch], hotwords: Sequence[str],
 ) -> Recognized:  # fmt: skip
     started_s = time.monotonic()
-    recognized = engine.transcribe(audio, language, on_progress, stretches)
+    recognized = engine.transcribe(audio, language, on_progress, stretches, hotwords)
     taken_s = round(time.monotonic() - started_s, 2)
     return replace(recognized, metadata={**recognized.metadata, "transcribe_s": taken_s})
 
@@ -87,11 +88,14 @@ def _within(stretches: Sequence[Stretch], span: Stretch) -> list[Stretch]:
     ]
 
 
-def _made_for(engine: SpeechEngine, language: str | None, span: Stretch) -> dict[str, Any]:
+def _made_for(
+    engine: SpeechEngine, language: str | None, span: Stretch, hotwords: Sequence[str]
+) -> dict[str, Any]:
     """What a part depends on: another attempt may run elsewhere, on another engine."""
     return {
         "engine": engine.name, "model": engine.model, "language": language,
         "start": span.start_s, "end": span.end_s,
+        "hotwords": list(hotwords),
     }  # fmt: skip
 
 

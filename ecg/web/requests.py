@@ -98,6 +98,26 @@ class UrlBody(Body):
     size_bytes: int | None = Field(None, ge=1)
 
 
+# More words than are spoken in four hours.
+_MOST_SCRIPT = 400_000
+
+
+def _some_words(text: str) -> str:
+    if not any(letter.isalnum() for letter in text):
+        raise ValueError("must have letters or digits")
+    return " ".join(text.split())
+
+
+def _some_script(text: str) -> str:
+    if any(unicodedata.category(letter) in {"Cc", "Cs"} and not letter.isspace() for letter in text):
+        raise ValueError("must not hold control characters other than line breaks")
+    _some_words(text)
+    return text
+
+
+Hotword = Annotated[Line, Field(min_length=1, max_length=80), AfterValidator(_some_words)]
+
+
 class AnalyzeBody(Body):
     language: Language | None = Field(None, description="BCP 47, such as `en`; null or `auto`: detect.")
     engine: Literal["auto", "whisperx", "faster-whisper", "offline"] | None = None
@@ -105,6 +125,14 @@ class AnalyzeBody(Body):
     captions: str | None = Field(
         None, max_length=sidecars.MAX_BYTES,
         description="The text of a SubRip or WebVTT file: its words are taken, and no engine listens.",
+    )
+    script: Annotated[str, AfterValidator(_some_script)] | None = Field(
+        None, max_length=_MOST_SCRIPT,
+        description="What is spoken, a caption a line: it is laid on the sound word for word, and marked "
+        "where the voice says otherwise.",
+    )
+    hotwords: list[Hotword] = Field(
+        [], max_length=100, description="Names and terms that are likely to be said."
     )
 
 

@@ -16,7 +16,7 @@ from ecg import history, videos
 from ecg.captions import Scenario, compose, sidecars
 from ecg.captions.quality import load_profile, report
 from ecg.db import transaction
-from ecg.errors import NotFound
+from ecg.errors import InvalidMedia, NotFound
 from ecg.models import Video
 from ecg.transcript import Transcript
 from ecg.web import present
@@ -135,25 +135,25 @@ def keep_beside(row: Video, name: str, ending: str, content: bytes) -> str:
 
 
 def _analysis_of(video_id: str, body: AnalyzeBody) -> Start:
-    captions_key, language = None, _chosen(body.language)
+    language, captions_key, script_key = _chosen(body.language), None, None
+    if body.captions is not None and body.script is not None:
+        raise InvalidMedia("Send either captions, which have their times, or a script, which gets them.")
     if body.captions is not None:
         content = body.captions.encode()
         sidecars.read(content, language or "")  # what is no caption file is refused now, not by a worker
         captions_key = keep_beside(owned(video_id), "captions", ".txt", content)
-    return analysis(video_id, language, body.engine, body.speakers, captions_key)
+    if body.script is not None:
+        script_key = keep_beside(owned(video_id), "script", ".txt", body.script.encode())
+    return analysis(video_id, language, body.engine, speakers=body.speakers,
+                    captions_key=captions_key, script_key=script_key, hotwords=body.hotwords)  # fmt: skip
 
 
-def analysis(
-    video_id: str, language: str | None, engine: str | None = None, speakers: int | None = None,
-    captions_key: str | None = None,
-) -> Start:  # fmt: skip
-    """How to start an analysis; `auto` leaves the choice open."""
+def analysis(video_id: str, language: str | None, engine: str | None = None, **params: Any) -> Start:
+    """How to start an analysis; `auto` leaves the choice open. ``params``: see `ecg.videos.analyze`."""
 
     def start(session: Session) -> StartedReply:
-        job_id = videos.analyze(
-            session, user_id(), video_id, language=_chosen(language), engine=_chosen(engine),
-            speakers=speakers, captions_key=captions_key,
-        )  # fmt: skip
+        job_id = videos.analyze(session, user_id(), video_id, language=_chosen(language),
+                                engine=_chosen(engine), **params)  # fmt: skip
         return StartedReply(
             job_id=job_id, message="The analysis has been accepted.", status_url=present.status_url(job_id),
             events_url=present.events_url(job_id),

@@ -22,7 +22,7 @@ from ecg.cli.account import local_account
 from ecg.cli.sheet import MOMENTS
 from ecg.media.probe import Limits, probe
 from tests.conftest import LiveStack
-from tests.spoken import spoken_clip
+from tests.spoken import SENTENCE, spoken_clip
 
 
 def ecg(stack: LiveStack, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -70,6 +70,25 @@ def test_a_caption_file_that_cannot_be_read_ends_with_its_reason(
         assert told in done.stderr
         assert "Traceback" not in done.stderr
         assert not (tmp_path / "out.mp4").exists()
+
+
+def test_a_script_and_hotwords_go_with_the_request(stack: LiveStack, clip: Path, tmp_path: Path):
+    script = tmp_path / "script.txt"
+    script.write_text(f"{SENTENCE.capitalize()} today.\n")
+    done = ecg(stack, "caption", clip, "--script", script, "--hotword", "Fox", "--hotword", "forest",
+               "--engine", "offline", "-o", tmp_path / "styles.png", "--sheet")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    engine = create_engine(stack.database_url)
+    with engine.connect() as connection:
+        newest = text("SELECT video_id, params FROM jobs ORDER BY created_at DESC LIMIT 1")
+        video_id, params = connection.execute(newest).one()
+    engine.dispose()
+    assert params["hotwords"] == ["Fox", "forest"]
+    result = requests.get(f"{stack.url}/api/videos/{video_id}/result", headers=own_headers(stack), timeout=10)
+    (segment,) = result.json()["segments"]
+    assert segment["text"] == f"{SENTENCE.capitalize()} today."
+    assert [(mark["kind"], mark["text"]) for mark in segment["warnings"]] == [("script_omission", "today.")]
+    assert result.json()["metadata"]["speakers_by"] == "clustering"
 
 
 def test_no_quota_holds_for_its_account(stack: LiveStack, clip: Path, tmp_path: Path):
@@ -145,9 +164,13 @@ def test_interrupting_it_cancels_the_job(
 
 def newest_job(stack: LiveStack) -> dict:
     """As the account of the command line sees it."""
+    jobs = requests.get(f"{stack.url}/api/jobs?limit=1", headers=own_headers(stack), timeout=10).json()
+    return next(iter(jobs.values()))[0] if isinstance(jobs, dict) else jobs[0]
+
+
+def own_headers(stack: LiveStack) -> dict[str, str]:
+    """Those of a request by the account of the command line."""
     account = local_account(stack.data_dir)
     login = {"email": account.email, "password": account.password}
     token = requests.post(f"{stack.url}/api/auth/login", json=login, timeout=10).json()["access_token"]
-    headers = {"Authorization": f"Bearer {token}"}
-    jobs = requests.get(f"{stack.url}/api/jobs?limit=1", headers=headers, timeout=10).json()
-    return next(iter(jobs.values()))[0] if isinstance(jobs, dict) else jobs[0]
+    return {"Authorization": f"Bearer {token}"}

@@ -18,7 +18,8 @@ def fresh_settings():
 
 def test_what_is_there_is_named_with_its_version():
     told = CliRunner().invoke(main, ["doctor"]).output
-    for name in ("Python", "ffmpeg", "Chromium", "Postgres", "Redis", "NVENC", "Speech: offline", "Disk"):
+    for name in ("Python", "ffmpeg", "Chromium", "Postgres", "Redis", "NVENC", "Speech: offline",
+                 "Speech models", "Disk"):  # fmt: skip
         assert name in told
 
 

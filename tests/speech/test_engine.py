@@ -33,8 +33,8 @@ def test_weights_without_their_tokenizer_are_not_taken_for_it_would_be_fetched(t
         choose_engine("faster-whisper", tmp_path, "base")
 
 
-def test_an_engine_that_this_version_lacks_is_named_with_what_to_do(tmp_path):
-    with pytest.raises(EngineUnavailable, match=r"whisperx .*does not have it yet.*ECG_ENGINE=auto"):
+def test_whisperx_without_its_libraries_or_weights_says_how_to_get_them(tmp_path):
+    with pytest.raises(EngineUnavailable, match=r"pip install 'ecg\[whisperx\]'|ecg models pull"):
         choose_engine("whisperx", tmp_path, "base")
 
 

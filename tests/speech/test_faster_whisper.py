@@ -61,3 +61,40 @@ def test_the_result_names_engine_model_and_precision(engine, tmp_path):
     recognized = engine.transcribe(recording("austen-0890.wav", tmp_path), "en", lambda share: None)
     wanted = {"engine": "faster-whisper", "model": "base", "device": "cpu", "compute_type": "int8"}
     assert wanted.items() <= recognized.metadata.items()
+
+
+def test_a_script_is_kept_word_for_word_and_every_word_is_timed(engine, tmp_path):
+    script = "And so, my fellow Americans:\nask not what your country can do for you."
+    followed = engine.follow(recording("jfk.flac", tmp_path), script, "en", lambda share: None)
+    assert [segment.text for segment in followed.segments] == script.split("\n")
+    times = [t for s in followed.segments for word in s.words for t in (word.start_s, word.end_s)]
+    assert times == sorted(times)
+    assert any(segment.marks for segment in followed.segments)  # this model hears nothing right
+    assert followed.metadata["words_by"] == "script"
+
+
+def test_hotwords_reach_the_decoder(engine, tmp_path, monkeypatch):
+    told = []
+    prompt = engine._whisper.get_prompt
+
+    def listen(*arguments, **options):
+        told.append(options.get("hotwords"))
+        return prompt(*arguments, **options)
+
+    monkeypatch.setattr(engine._whisper, "get_prompt", listen)
+    wav = recording("austen-0890.wav", tmp_path)
+    engine.transcribe(wav, "en", lambda share: None, hotwords=["Ada Lovelace", "Dashwood"])
+    engine.transcribe(wav, "en", lambda share: None)
+    assert told[0] == "Ada Lovelace, Dashwood"
+    assert told[-1] is None
+
+
+def test_the_models_own_doubts_become_marks(engine, tmp_path):
+    recognized = engine.transcribe(recording("jfk.flac", tmp_path), "en", lambda share: None)
+    assert any(segment.marks for segment in recognized.segments)
+
+
+def test_speakers_are_told_apart_by_their_sound(engine, tmp_path):
+    wav, _ = talk(tmp_path, [("slt", "Good morning my friend."), ("rms", "How are you?")], gap_s=0.8)
+    assert len({turn.speaker for turn in engine.find_speakers(wav, 2, lambda share: None)}) == 2
+    assert engine.speakers_by == "clustering"

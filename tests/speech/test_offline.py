@@ -5,6 +5,8 @@ import pytest
 
 from ecg.errors import LanguageUnsupported, ProcessingError
 from ecg.speech.offline import OfflineEngine
+from ecg.speech.pronunciation import pronunciations
+from ecg.transcript import MarkKind
 from tests.speech.espeak import speak
 from tests.speech.sounds import RATE, TRUTH, ignore_progress, recording, sine, talk, write
 from tests.speech.word_errors import plain, start_errors_s, word_error_rate
@@ -128,3 +130,147 @@ def test_sound_of_another_form_is_refused_by_name(engine, tmp_path):
     (tmp_path / "notes.wav").write_bytes(b"not a sound at all")
     with pytest.raises(ProcessingError, match=r"notes\.wav"):
         engine.transcribe(tmp_path / "notes.wav", "en", ignore_progress)
+
+
+# --- a given script
+
+INSERTION, OMISSION, SUBSTITUTION = (
+    MarkKind.SCRIPT_INSERTION, MarkKind.SCRIPT_OMISSION, MarkKind.SCRIPT_SUBSTITUTION,
+)  # fmt: skip
+
+
+def marks_of(recognized):
+    return [(mark.kind, mark.text) for segment in recognized.segments for mark in segment.marks]
+
+
+def words_of(recognized):
+    return [word for segment in recognized.segments for word in segment.words]
+
+
+@pytest.fixture(scope="module")
+def austen(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("austen")
+    return {name: recording(name, folder) for name in TRUTH if name.startswith("austen")}
+
+
+@pytest.mark.parametrize("name", ["austen-0870.wav", "austen-0890.wav"])
+def test_with_the_right_script_every_word_is_timed_and_none_marked(engine, austen, heard, name):
+    followed = engine.follow(austen[name], TRUTH[name], "en", ignore_progress)
+    assert [word.text for word in words_of(followed)] == TRUTH[name].split()
+    assert marks_of(followed) == []
+    times = [time_s for word in words_of(followed) for time_s in (word.start_s, word.end_s)]
+    assert times == sorted(times)
+    assert all(0.05 <= word.end_s - word.start_s <= 1.0 for word in words_of(followed))
+    truth = [(word.text, word.start_s) for word in words_of(followed)]
+    errors = start_errors_s(truth, words_of(heard[name][0]))
+    assert len(errors) >= 9
+    assert max(errors) <= 0.05, "where recognition hears the same words, they are at the same places"
+
+
+@pytest.mark.parametrize(
+    ("name", "replaced", "removed", "added"),
+    [
+        ("austen-0870.wav", ("dashwood", "elephant"), "consider", ("might", "quickly")),
+        ("austen-0870.wav", ("leisure", "paper"), "power", ("how", "yesterday")),
+        ("austen-0870.wav", ("prudently", "music"), "mister", ("do", "sister")),
+        ("austen-0890.wav", ("cold", "yesterday"), "selfish", ("unless", "potato")),
+        ("austen-0890.wav", ("disposed", "window"), "hearted", ("is", "money")),
+    ],
+)
+def test_a_word_replaced_one_removed_and_one_added_are_marked_and_nothing_else(
+    engine, austen, name, replaced, removed, added
+):
+    right = TRUTH[name].split()
+    script = list(right)
+    script[script.index(replaced[0])] = replaced[1]
+    script.remove(removed)
+    script.insert(script.index(added[0]) + 1, added[1])
+    followed = engine.follow(austen[name], " ".join(script), "en", ignore_progress)
+    assert [word.text for word in words_of(followed)] == script
+    assert sorted(marks_of(followed)) == sorted(
+        [(SUBSTITUTION, replaced[1]), (INSERTION, ""), (OMISSION, added[1])]
+    )
+    right_times = words_of(engine.follow(austen[name], TRUTH[name], "en", ignore_progress))
+    (unscripted,) = (m for s in followed.segments for m in s.marks if m.kind == INSERTION)
+    spoken = right_times[right.index(removed)]
+    assert abs((unscripted.start_s + unscripted.end_s) / 2 - (spoken.start_s + spoken.end_s) / 2) < 0.15
+
+
+def test_a_script_is_taken_as_it_is_written_and_its_lines_are_segments(engine, austen):
+    script = "And Mr. John Dashwood\n\nhad then leisure — to consider —\nhow much there might be prudently, in his\npower to do for them."  # noqa: E501
+    followed = engine.follow(austen["austen-0870.wav"], script, None, ignore_progress)
+    assert [segment.text for segment in followed.segments] == [line for line in script.split("\n") if line]
+    assert marks_of(followed) == []
+    assert followed.metadata["words_by"] == "script"
+    assert "English" in followed.warnings[0]
+
+
+def test_numbers_and_unknown_names_of_a_script_are_found_by_how_they_sound(engine, tmp_path):
+    wav, _ = talk(tmp_path, [("slt", "Mister Brockelby paid twenty four dollars in nineteen sixty one."),
+                             ("rms", "And fifty percent of it was lost.")], gap_s=0.6)  # fmt: skip
+    script = "Mr. Brockelby paid $24 in 1961.\nAnd 50% of it was lost."
+    followed = engine.follow(wav, script, "en", ignore_progress)
+    assert marks_of(followed) == []
+    assert [segment.text for segment in followed.segments] == script.split("\n")
+
+
+def test_it_finds_its_place_again_after_a_passage_that_was_left_out_or_made_up(engine, tmp_path):
+    parts = [("slt", "Nobody in the room had heard the story."), ("rms", "We went home for dinner."),
+             ("kal", "The money was ready by the end of the month."),
+             ("slt", "She walked along the beach for an hour.")]  # fmt: skip
+    wav, _ = talk(tmp_path, parts, gap_s=0.9)
+    left_out = "it was a long day and " * 12
+    lines = [parts[0][1], left_out.strip(), parts[2][1], parts[3][1]]
+    followed = engine.follow(wav, "\n".join(lines), "en", ignore_progress)
+    assert [segment.text for segment in followed.segments] == lines
+    marked = [len(segment.marks) for segment in followed.segments]
+    assert marked[1] >= 60, "of 72 words; a short one may be found in what is said instead"
+    assert marked[2] <= 1, "the short word at its begin may count as left out with the rest"
+    assert marked[3] == 0
+
+
+def test_silence_has_no_script(engine, tmp_path):
+    quiet = write(tmp_path / "quiet.wav", np.zeros(2 * RATE))
+    followed = engine.follow(quiet, "Is anybody there?", "en", ignore_progress)
+    assert (followed.segments, followed.warnings) == ((), ("No speech was found.",))
+
+
+def test_another_recordings_script_is_told(engine, austen):
+    other = engine.follow(austen["austen-0890.wav"], TRUTH["jfk.flac"], "en", ignore_progress)
+    assert "is it the script of this recording?" in other.warnings[-1]
+    assert [word.text for word in words_of(other)] == TRUTH["jfk.flac"].split()
+
+
+# --- hotwords
+
+
+def test_a_name_it_does_not_know_is_heard_when_it_is_told(engine, austen, heard):
+    unheard = " ".join(word.text for word in words_of(heard["austen-0870.wav"][0]))
+    told = engine.transcribe(austen["austen-0870.wav"], "en", ignore_progress, hotwords=["John Dashwood"])
+    assert "Dashwood" not in unheard
+    assert "John Dashwood" in told.segments[0].text
+    times = [time_s for word in words_of(told) for time_s in (word.start_s, word.end_s)]
+    assert times == sorted(times)
+
+
+def test_hotwords_of_one_job_are_forgotten_in_the_next(engine, austen, heard):
+    engine.transcribe(austen["austen-0890.wav"], "en", ignore_progress, hotwords=["Zebulon"])
+    again = engine.transcribe(austen["austen-0890.wav"], "en", ignore_progress)
+    assert again == heard["austen-0890.wav"][0]
+
+
+def test_a_hotword_without_a_sound_in_english_is_told(engine, tmp_path):
+    quiet = write(tmp_path / "quiet.wav", np.zeros(RATE))
+    told = engine.transcribe(quiet, "en", ignore_progress, hotwords=["東京", "Ada"])
+    (warning,) = (warning for warning in told.warnings if "listen for" in warning)
+    assert "東京" in warning
+    assert "Ada" not in warning
+
+
+def test_unknown_words_sound_as_they_are_spelled():
+    def nothing(word):
+        return None
+
+    assert pronunciations("Shane", nothing) == ("SH EY N",)
+    assert pronunciations("NASA", nothing)[0] == "EH N EY EH S EY"
+    assert pronunciations("東京 —", nothing) == ()

@@ -1,8 +1,14 @@
+import importlib.util
+from pathlib import Path
+
 import numpy as np
 import pytest
+from scipy.io import wavfile
 
 from ecg.speech.speakers import find_speakers
 from ecg.transcript import Turn
+from tests.conftest import require
+from tests.speech.rttm import diarization_error, read_rttm
 from tests.speech.sounds import RATE, ignore_progress, recording, talk, write
 from tests.spoken import ffmpeg
 
@@ -92,3 +98,53 @@ def test_silence_has_no_speakers_and_progress_still_ends_at_one(tmp_path):
     assert find_speakers(write(tmp_path / "silence.wav", np.zeros(3 * RATE)), None, shares.append) == ()
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
+
+
+@pytest.fixture
+def conversation() -> tuple[Path, tuple[Turn, ...]]:
+    """Two women on the telephone, real, 30 s, and who really speaks when; it is inside pyannote's wheel."""
+    # The package above it is a namespace: looking this far imports nothing.
+    package = importlib.util.find_spec("pyannote")
+    roots = package.submodule_search_locations or () if package else ()
+    found = [path for root in roots for path in Path(root).glob("audio/sample/sample.wav")]
+    require(found, "pyannote.audio is not installed")
+    return found[0], read_rttm(found[0].with_suffix(".rttm"))
+
+
+@pytest.mark.parametrize("given", [2, None], ids=["two given", "none given"])
+def test_a_real_conversation_of_two_is_told_apart(conversation, given):
+    wav, truth = conversation
+    found = find_speakers(wav, given, ignore_progress)
+    error, count = diarization_error(truth, found), len({turn.speaker for turn in found})
+    print(f"speakers given: {given}; found: {count}; diarization error: {error:.1%}")
+    assert count == 2
+    assert error <= 0.25
+
+
+@pytest.mark.parametrize("speaker", ["speaker90", "speaker91"])
+def test_one_side_of_a_real_conversation_is_one_speaker(tmp_path, conversation, speaker):
+    wav, truth = conversation
+    sound = wavfile.read(wav)[1] / 32768
+    mine = alone(truth, speaker, len(sound))
+    found = find_speakers(write(tmp_path / "side.wav", sound[mine]), None, ignore_progress)
+    assert {turn.speaker for turn in found} == {"SPEAKER_00"}
+
+
+def alone(truth: tuple[Turn, ...], speaker: str, samples: int) -> np.ndarray:
+    """Where only this speaker talks, bool (samples,)."""
+    said, others = np.zeros(samples, bool), np.zeros(samples, bool)
+    for turn in truth:
+        talking = said if turn.speaker == speaker else others
+        talking[int(turn.start_s * RATE) : int(turn.end_s * RATE)] = True
+    return said & ~others
+
+
+def test_a_click_is_nobody(tmp_path):
+    wav, _ = talk(tmp_path, in_turn("slt", "rms"), 0.3)
+    sound = wavfile.read(wav)[1] / 32768
+    hiss = np.random.default_rng(1).normal(0, 0.1, RATE // 2)
+    quiet = np.zeros(RATE)
+    found = find_speakers(write(tmp_path / "click.wav", np.concatenate([quiet, hiss, quiet, sound])), None,
+                          ignore_progress)  # fmt: skip
+    assert found[0].start_s > 2.0
+    assert len({turn.speaker for turn in found}) == 2

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+from scipy.io import wavfile
+
 from ecg.speech.activity import Stretch
 from ecg.speech.engine import ProgressCallback, Recognized, SpeechEngine
+from ecg.speech.waveform import read_wav
+from tests.speech.sounds import recording
 
 TALK = [
     ("slt", "Nobody in the room had heard the story."),
@@ -36,13 +43,13 @@ class Watched:
 
     def transcribe(
         self, wav: Path, language: str | None, on_progress: ProgressCallback,
-        stretches: Sequence[Stretch] | None = None,
+        stretches: Sequence[Stretch] | None = None, hotwords: Sequence[str] = (),
     ) -> Recognized:  # fmt: skip
         if len(self.calls) == self.lives:
             raise SystemExit
         assert stretches
         self.calls.append((language, stretches[0].start_s, stretches[-1].end_s))
-        return self.engine.transcribe(wav, language, on_progress, stretches)
+        return self.engine.transcribe(wav, language, on_progress, stretches, hotwords)
 
 
 class Drawer:
@@ -61,3 +68,26 @@ class Drawer:
 
     def names(self) -> list[str]:
         return sorted(path.name for path in self.folder.iterdir())
+
+
+_RECOGNISED = """
+import resource, sys
+from pathlib import Path
+from ecg.speech.engine import choose_engine
+from ecg.stages.recognition import recognize
+from tests.speech.sounds import ignore_progress
+from tests.stages.speaking import Drawer
+wav, name, models = Path(sys.argv[1]), *sys.argv[2:]
+engine = choose_engine(name, Path(models), "")
+recognize(wav, wav.parent, engine, "en", Drawer(wav.with_suffix(".parts")), ignore_progress)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def peak_kib(engine: str, models: Path | str, minutes: int, folder: Path) -> int:
+    """The most memory that a fresh process has had, which recognised a reading again and again."""
+    once = np.concatenate([read_wav(recording("austen-0870.wav", folder)), np.zeros(8000, np.int16)])
+    wav = folder / f"{minutes}.wav"
+    wavfile.write(wav, 16000, np.resize(once, minutes * 60 * 16000))
+    argv = [sys.executable, "-c", _RECOGNISED, wav, engine, models]
+    return int(subprocess.run(argv, capture_output=True, text=True, check=True).stdout.split()[-1])

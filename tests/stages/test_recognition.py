@@ -16,7 +16,7 @@ from ecg.stages.recognition import recognize
 from tests.speech.sounds import RATE, hum, ignore_progress, talk, write
 from tests.speech.tiny_whisper import make_tiny_whisper
 from tests.speech.word_errors import plain, word_error_rate
-from tests.stages.speaking import TALK, TALK_CHUNK_S, Drawer, Watched
+from tests.stages.speaking import TALK, TALK_CHUNK_S, Drawer, Watched, peak_kib
 
 PART_NAMES = ["part-0000.json", "part-0001.json", "part-0002.json"]
 
@@ -123,7 +123,7 @@ def test_after_an_interruption_only_the_rest_is_recognised(offline, in_chunks, l
     assert shares[-1] == 1.0
 
 
-@pytest.mark.parametrize("other", ["engine", "model", "language", "chunks"])
+@pytest.mark.parametrize("other", ["engine", "model", "language", "chunks", "hotwords"])
 def test_parts_of_other_work_are_not_used(other, whisper, offline, in_chunks, long_talk, tmp_path):
     drawer = Drawer(tmp_path / "parts")
     shutil.copytree(in_chunks[2].folder, drawer.folder, dirs_exist_ok=True)
@@ -131,9 +131,8 @@ def test_parts_of_other_work_are_not_used(other, whisper, offline, in_chunks, lo
     engine = Watched(whisper if other == "engine" else offline, 8.0 if other == "chunks" else TALK_CHUNK_S, 0)
     engine.model = "another" if other == "model" else engine.model
     with pytest.raises(SystemExit):
-        recognize(
-            long_talk, tmp_path, engine, "en" if other == "language" else None, drawer, ignore_progress
-        )
+        recognize(long_talk, tmp_path, engine, "en" if other == "language" else None, drawer,
+                  ignore_progress, ["Ada Lovelace"] if other == "hotwords" else ())  # fmt: skip
 
 
 def test_whisper_works_on_chunks_in_one_language_and_its_words_are_in_order(whisper, long_talk, tmp_path):
@@ -197,3 +196,12 @@ def test_memory_holds_a_chunk_and_not_the_recording(offline, tmp_path):
     tracemalloc.stop()
     assert len(recognized.segments) == 3
     assert peak_bytes < sound.nbytes / 10
+
+
+
+@pytest.mark.long
+@pytest.mark.timeout(7200)
+@pytest.mark.skipif("not config.getoption('-m')", reason="takes half an hour; run by name: -m long")
+def test_an_hour_takes_little_more_memory_than_ten_minutes(tmp_path):
+    peaks = [peak_kib("offline", "", minutes, tmp_path) for minutes in (10, 60)]
+    assert peaks[1] <= 1.5 * peaks[0], peaks

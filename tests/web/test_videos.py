@@ -60,6 +60,44 @@ def test_what_is_no_caption_file_is_refused_and_nothing_is_started(
     assert ann.get(f"/api/videos/{video_id}").json["analysis"] is None
 
 
+def test_a_script_and_hotwords_are_kept_for_the_engine(ann: Person) -> None:
+    video_id, script = ann.video(), "Good morning, Mrs. Dashwood!\r\n\r\nHow are you?\n"
+    answer = ann.post(
+        f"/api/videos/{video_id}/analyze", script=script, hotwords=["  Mrs.  Dashwood ", "Barton Park"]
+    )
+    assert answer.status_code == 202
+    with transaction() as session:
+        params = session.get_one(Job, answer.json["job_id"]).params
+    assert store(settings()).open(params["script_key"]).read().decode() == script
+    assert params["hotwords"] == ["Mrs. Dashwood", "Barton Park"]
+    ann.delete(f"/api/videos/{video_id}")
+    assert not store(settings()).exists(params["script_key"])
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "told"),
+    [
+        ({"script": "Hello there", "captions": SRT}, 422, "either captions"),
+        ({"script": " \n — "}, 400, "script"),
+        ({"script": "a\0b"}, 400, "script"),
+        ({"script": "word " * 100_000}, 400, "script"),
+        ({"hotwords": ["x"] * 101}, 400, "hotwords"),
+        ({"hotwords": ["x" * 81]}, 400, "hotwords"),
+        ({"hotwords": ["two\nlines"]}, 400, "hotwords"),
+        ({"hotwords": ["—"]}, 400, "hotwords"),
+        ({"hotwords": "Ada"}, 400, "hotwords"),
+    ],
+)
+def test_a_script_or_hotwords_that_cannot_be_used_are_refused(
+    ann: Person, asked: dict, status: int, told: str
+) -> None:
+    video_id = ann.video()
+    refused = ann.post(f"/api/videos/{video_id}/analyze", **asked)
+    assert refused.status_code == status
+    assert told in refused.json["error"]["message"]
+    assert ann.get(f"/api/videos/{video_id}").json["analysis"] is None
+
+
 def test_a_video_tells_how_its_analysis_is_doing(ann: Person) -> None:
     video_id = ann.video()
     assert ann.get(f"/api/videos/{video_id}").json["analysis"] is None

@@ -14,6 +14,7 @@ from playwright.sync_api import FilePayload, Locator, Page, Route, expect
 
 from tests.client import Client
 from tests.conftest import LiveStack
+from tests.spoken import SENTENCE
 from tests.web_page.conftest import PASSWORD
 from tests.web_page.test_page_flow import ANALYSIS_MS, channels, color_of, video_time
 
@@ -215,6 +216,21 @@ def test_the_words_of_a_caption_file_replace_those_of_the_analysis(
     assert shown_words(page) == ["Now", "&", "then", "new", "words"]
     expect(page.locator(".legend-name")).to_have_text(["Ann", "Bob"])
     expect(page.locator(".notes")).to_contain_text("Words from a caption file (VTT)")
+
+
+def test_where_the_voice_deviates_from_a_script_is_told_under_its_words(
+    visit: Callable[..., Page], stack: LiveStack, clip: Path
+) -> None:
+    owner = Client(stack.url)
+    video_id = owner.upload(clip)
+    script = SENTENCE.replace("dog", "elephant")
+    owner.done(owner.analyze(video_id, script=script, language="en", engine="offline"))
+    page = opened_by_owner(visit(), stack, Captioned(owner, video_id))
+
+    expect(page.locator(".word.is-doubted")).to_have_text(["elephant"])
+    expect(page.locator(".segment-marks")).to_have_text("Something else is said for: “elephant”")
+    page.get_by_role("button", name="한국어").click()
+    expect(page.locator(".segment-marks")).to_have_text("다르게 말한 단어: “elephant”")
 
 
 def test_a_file_that_is_no_caption_file_gets_a_sentence(opened: Page) -> None:

@@ -171,6 +171,17 @@ const STRINGS = {
     "단어를 누르면 그 위치부터 들립니다. 키보드에서는 ← → 로 단어 사이를 이동합니다."],
   "transcript.from": ["Play from {time}", "{time}부터 재생"],
 
+  "mark.repetition": ["Repeats itself; it may not have been said", "같은 말이 되풀이됩니다. 실제로 말한 것이 아닐 수 있습니다"],
+  "mark.credit": ["Sounds like subtitle credits; it may not have been said", "자막 제작 문구처럼 보입니다. 실제로 말한 것이 아닐 수 있습니다"],
+  "mark.no_speech": ["Perhaps nobody speaks here", "여기에는 말소리가 없을 수 있습니다"],
+  "mark.low_confidence": ["Recognised with little certainty", "인식이 불확실합니다"],
+  "mark.low_alignment": ["Words that fit badly to the sound", "소리와 잘 맞지 않는 단어가 있습니다"],
+  "mark.estimated_time": ["Times of words estimated", "단어 시간을 추정했습니다"],
+  "mark.shortened": ["A word reached over a silence and was shortened", "침묵 위로 늘어난 단어를 줄였습니다"],
+  "mark.script_insertion": ["Said, but not in the script", "대본에 없는 말"],
+  "mark.script_omission": ["In the script, but not said", "대본에 있지만 말하지 않은 단어"],
+  "mark.script_substitution": ["Something else is said for", "다르게 말한 단어"],
+
   "plot.title": ["Voice", "목소리"],
   "plot.loudness": ["Loudness", "소리 크기"],
   "plot.pitch": ["Pitch", "음높이"],

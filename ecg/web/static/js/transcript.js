@@ -2,6 +2,7 @@
 import { fill, h } from "./dom.js";
 import { clock } from "./format.js";
 import { t } from "./i18n.js";
+import { isDoubted, markLine } from "./marks.js";
 
 const HELD_MS = 4000; // after the reader has scrolled, the text stays where it is
 
@@ -54,8 +55,10 @@ export class TranscriptView {
     const id = segment.speaker.speaker_id ?? "SPEAKER_00";
     const index = Math.max(order.indexOf(id), 0);
     const from = clock(segment.start);
+    const marks = segment.warnings ?? []; // older analyses have none
     const words = segment.words.map((word) => {
-      const element = h("span.word", { "data-start": word.start }, word.word);
+      const doubted = isDoubted(word, marks) ? ".is-doubted" : "";
+      const element = h(`span.word${doubted}`, { "data-start": word.start }, word.word);
       this.words.push({ element, start_s: word.start, end_s: word.end });
       return [element, this.gap];
     });
@@ -65,7 +68,7 @@ export class TranscriptView {
     h("p.segment-head", {}, h("span.segment-speaker", {}, speakers.get(id)?.name ?? id),
       h("button.time", { type: "button", "data-start": segment.start, "aria-label": t("transcript.from", { time: from }) },
         from)),
-    h("p.segment-words", {}, words));
+    h("p.segment-words", {}, words), markLine(marks));
   }
 
   /** The last word begun by `t_s`, unless it is over. */

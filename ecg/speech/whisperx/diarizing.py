@@ -1,0 +1,129 @@
+"""Who speaks when: pyannote's pipeline from a local folder, its slowest part shared between speakers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ecg.errors import EngineUnavailable, ProcessingError
+from ecg.speech.engine import ProgressCallback
+from ecg.speech.waveform import SAMPLE_RATE, Samples, read_wav
+from ecg.speech.whisperx import stack
+from ecg.transcript import Turn
+
+# Chunks whose voiceprints are made at once, each with a row for every local speaker. A CPU gains nothing
+# from more; a GPU holds 32 chunks of 10 s in 2 GB.
+_CHUNKS_ON_CPU, _CHUNKS_ON_GPU = 4, 32
+_LOCAL_SPEAKERS = 3
+# The steps of pyannote that tell how far they are, each with its start and end as a share of the whole.
+_STEPS = {"segmentation": (0.0, 0.2), "embeddings": (0.2, 0.95)}
+
+
+class Diarizer:
+    """pyannote's speaker diarization, kept loaded.
+
+    ``folder``: ``config.yaml`` in the style of pyannote's community pipelines, with the parts it names as
+    ``$model/…`` beside it. ``embeddings_shared``: whether the network of the voiceprints runs once per
+    chunk; for kinds of embedding that cannot be shared it runs once per speaker, as pyannote does it.
+    Raises `EngineUnavailable` where the folder holds no such pipeline.
+    """
+
+    def __init__(self, folder: Path, device: str) -> None:
+        stack.prepare()
+        import torch
+
+        self.device = device
+        self._pipeline = _opened(folder)
+        self._pipeline.to(torch.device(device))
+        self.embeddings_shared = _share_embeddings(self._pipeline, torch.device(device))
+        # Rows of one chunk stay together, so that no chunk is looked at in two batches.
+        chunks = _CHUNKS_ON_GPU if device.startswith("cuda") else _CHUNKS_ON_CPU
+        self._pipeline.embedding_batch_size = chunks * _LOCAL_SPEAKERS
+
+    def find_speakers(
+        self, wav: Path, speakers: int | None, on_progress: ProgressCallback
+    ) -> tuple[Turn, ...]:
+        """Turns in a 16 kHz mono WAV file in order of their start; they overlap where people do.
+
+        Named SPEAKER_00 … in order of first appearance; empty when nobody speaks. ``speakers``: how many
+        there are, when that is known. ``on_progress`` gets the finished share, 0..1, and may raise to stop.
+        Raises `ProcessingError` where the sound has too little speech to find that many.
+        """
+        samples = read_wav(wav)
+        if not len(samples):
+            return ()
+        file = {"waveform": _waveform(samples), "sample_rate": SAMPLE_RATE}
+        try:
+            found = self._pipeline(file, num_speakers=speakers, hook=_hook(on_progress))
+        except ValueError as error:
+            # From scikit-learn, when fewer voiceprints were taken than speakers are asked for.
+            if speakers is None or "n_clusters" not in str(error):
+                raise
+            raise ProcessingError(
+                f"There is too little speech to find {speakers} speakers in it: ask for fewer, or for none."
+            ) from error
+        on_progress(1.0)
+        return _turns(found.speaker_diarization)
+
+
+def _opened(folder: Path) -> Any:
+    from pyannote.audio import Pipeline
+    from pyannote.audio.pipelines import SpeakerDiarization
+
+    try:
+        pipeline = Pipeline.from_pretrained(folder)
+    except (OSError, ValueError, LookupError, AttributeError, ImportError) as error:
+        raise EngineUnavailable(
+            f"{folder} holds no pipeline that pyannote can load ({error}): `ecg models pull` fetches one.",
+            folder=str(folder),
+        ) from error
+    if not isinstance(pipeline, SpeakerDiarization):
+        raise EngineUnavailable(
+            f"{folder} holds a {type(pipeline).__name__}, not a pipeline for telling speakers apart: "
+            "`ecg models pull` fetches one.", folder=str(folder),
+        )  # fmt: skip
+    return pipeline
+
+
+def _share_embeddings(pipeline: Any, device: Any) -> bool:
+    """Put the shared voiceprints in place of pyannote's, if they are of that kind."""
+    from ecg.speech.whisperx.voiceprints import SharedVoiceprints
+
+    own = getattr(pipeline, "_embedding", None)
+    shared = SharedVoiceprints.in_place_of(own, device)
+    if shared is not None:
+        pipeline._embedding = shared
+    return shared is not None
+
+
+def _waveform(samples: Samples) -> Any:
+    """The samples as pyannote takes them: float32 in -1..1, shape (1, n), 4 bytes a sample."""
+    import torch
+
+    return torch.from_numpy(np.multiply(samples, np.float32(1 / 32768), dtype=np.float32)[None])
+
+
+def _hook(on_progress: ProgressCallback) -> Any:
+    """What pyannote calls as it goes; each of its steps counts from nothing."""
+    reached = 0.0
+
+    def hook(
+        step: str, _artifact: Any, file: Any = None, total: int | None = None, completed: int = 0
+    ) -> None:
+        nonlocal reached
+        if total and step in _STEPS:
+            start, end = _STEPS[step]
+            reached = max(reached, start + (end - start) * min(1.0, completed / total))
+        on_progress(reached)
+
+    return hook
+
+
+def _turns(annotation: Any) -> tuple[Turn, ...]:
+    names: dict[str, str] = {}
+    return tuple(
+        Turn(float(span.start), float(span.end), names.setdefault(label, f"SPEAKER_{len(names):02d}"))
+        for span, _, label in annotation.itertracks(yield_label=True)
+    )
