@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -29,6 +29,8 @@ _log = logging.getLogger(__name__)
 _Answer = TypeVar("_Answer")
 
 _CAPTURES = ("auto", "canvas", "screenshot")
+# A page that has shown so many is not used again: of what Chromium frees, it keeps a little more each time.
+_CUES_PER_PAGE = 64
 
 
 @dataclass
@@ -77,11 +79,15 @@ class _Loaded:
 
 @dataclass(frozen=True)
 class _Opened:
-    """A page for pictures of one size, and what closes it."""
+    """A page for pictures of one size, what closes it, and how many cues it has been given."""
 
     page: _Page
     size: tuple[int, int]
     held: contextlib.ExitStack
+    cues: int = 0
+
+    def fits(self, size: tuple[int, int]) -> bool:
+        return self.size == size and self.cues < _CUES_PER_PAGE and self.page.wire.alive()
 
 
 class CaptureSession:
@@ -297,17 +303,20 @@ class CaptureBrowser:
         chromium, server = self._ready()
         self._sessions += 1
         with contextlib.ExitStack() as stack:
-            page = stack.enter_context(self._page(chromium, server, (width, height)))
+            cues = len(given["scenario"]["cues"])
+            page = stack.enter_context(self._page(chromium, server, (width, height), cues))
             return _Loaded(page, Box(*page.wire.ask(open=asked)["box"]), stack.pop_all())
 
     @contextlib.contextmanager
-    def _page(self, chromium: Chromium, server: PlayerServer, size: tuple[int, int]) -> Iterator[_Page]:
+    def _page(
+        self, chromium: Chromium, server: PlayerServer, size: tuple[int, int], cues: int
+    ) -> Iterator[_Page]:
         """The page that is left from the session before, or a new one; afterwards it is left for the next.
 
         Unless something went wrong with it, or beside it.
         """
         opened, self._spare = self._spare, None
-        if opened is not None and (opened.size != size or not opened.page.wire.alive()):
+        if opened is not None and not opened.fits(size):
             opened.held.close()
             opened = None
         if opened is None:
@@ -316,7 +325,7 @@ class CaptureBrowser:
             held.push(opened.held)
             yield opened.page
             held.pop_all()
-        self._spare = opened
+        self._spare = replace(opened, cues=opened.cues + cues)
 
     def _new_page(self, chromium: Chromium, server: PlayerServer, size: tuple[int, int]) -> _Opened:
         place = (chromium, server, *size, self._stall_s)

@@ -197,6 +197,15 @@ def test_the_next_scenario_of_the_same_size_is_drawn_on_the_same_page_as_on_a_fr
     assert all(np.array_equal(a, b) for a, b in zip(again, fresh, strict=True))
 
 
+def test_a_page_that_has_shown_many_cues_is_not_used_again():
+    before = descendants(os.getpid())
+    with make_browser("canvas") as browser:
+        open_and_take(browser, cues=100)
+        page = process_of(b"renderer", descendants(os.getpid()) - before)
+        open_and_take(browser)
+        assert process_of(b"renderer", descendants(os.getpid()) - before) != page
+
+
 def test_a_page_whose_process_died_between_two_scenarios_is_replaced():
     before = descendants(os.getpid())
     with make_browser("canvas") as browser:

@@ -43,25 +43,25 @@ const sink = new Sink(new URL(`sink/${query.get("sink")}`, location.href.replace
     [picture, players] = [null, []];
     globalThis.gc();
     picture = new Picture(width, height);
-    // The last one leads: it must know all cues, for their box and their places. The others only go forward.
-    const play = (stage) => createPlayer(stage, scenario, {
-      width, height, characters, forgets: stage !== picture.stages.at(-1),
-    });
+    const play = (stage) => createPlayer(stage, scenario, { width, height, characters, forgets: true });
     players = await Promise.all(picture.stages.map(play));
     await document.fonts.ready;
     const { captureBox } = leader();
     picture.crop(captureBox);
+    globalThis.gc(); // all cues were laid out once
     sink.reply({ box: [captureBox.x, captureBox.y, captureBox.width, captureBox.height] });
   },
 
   /** What must be seen from `from_s` until before `to_s`, and why it could not be drawn in its own fonts, if so. */
   async inventory({ from_s, to_s }) {
-    const { fontFault, isBlank } = await import("./fonts.js"); // it needs a file of the player
+    const { fontFault, blankOnes } = await import("./fonts.js"); // it needs a file of the player
     const cues = leader().mustShow(from_s, to_s);
     const words = cues.flatMap((cue) => cue.words);
     const family = leader().layer.style.fontFamily;
-    for (const word of words) word.blank = isBlank(family, word.text);
-    sink.reply({ cues, font_fault: fontFault(family, words.map(({ text }) => text).join(" ")) });
+    const texts = words.map(({ text }) => text);
+    const blank = blankOnes(family, texts);
+    for (const word of words) word.blank = blank.has(word.text);
+    sink.reply({ cues, font_fault: fontFault(family, texts.join(" ")) });
   },
 
   async frames({ range, first, count, fps: [numerator, denominator], ahead }) {

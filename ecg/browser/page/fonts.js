@@ -24,12 +24,15 @@ export function fontFault(family, text) {
   return family.includes(MAIN.family) ? deviation() : null;
 }
 
-/** Whether `text` has glyphs, and none of them leaves a trace. */
-export function isBlank(family, text) {
+/** Those of `texts` that have glyphs, none of which leaves a trace; a Set. */
+export function blankOnes(family, texts) {
   const pen = newPen();
   pen.font = `${SIZE_PX}px ${family}`;
-  const { actualBoundingBoxAscent: up, actualBoundingBoxDescent: down } = pen.measureText(text);
-  return up + down <= 0;
+  const isBlank = (text) => {
+    const { actualBoundingBoxAscent: up, actualBoundingBoxDescent: down } = pen.measureText(text);
+    return up + down <= 0;
+  };
+  return new Set([...new Set(texts)].filter(isBlank));
 }
 
 function deviation() {

@@ -49,10 +49,16 @@ export class Layout {
     return this.laid.get(index);
   }
 
-  /** Let go of a cue that is not on screen. */
-  forget(index) {
-    this.laid.delete(index);
-    this.built.delete(index);
+  /** Let go of cues that are not on screen. */
+  forget(indices) {
+    for (const index of indices) {
+      this.laid.delete(index);
+      this.built.delete(index);
+    }
+  }
+
+  forgetAllBut(indices) {
+    this.forget([...this.built.keys()].filter((index) => !indices.includes(index)));
   }
 
   /** Lay out the cues of these `indices` that are not yet, and those that they stand on. */

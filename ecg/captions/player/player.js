@@ -14,6 +14,8 @@ const VERSION = 1;
 /** Cues are laid out so long before they come, one at a time; many at once only after a jump. */
 const AHEAD_S = 10;
 const AT_A_JUMP = 6;
+/** Where all are to be told of. */
+const LAID_OUT_AT_ONCE = 16;
 const BAND_PX = 96;
 
 /**
@@ -71,8 +73,19 @@ class Player {
 
   #boxOfAll() {
     const all = this.scenario.cues.map((_, index) => index);
-    this.layout.ensure(all);
-    return evenBox(around(all.map((index) => this.layout.at(index).extent)), ...this.size);
+    return evenBox(around(this.#ofEach(all, (index) => this.layout.at(index).extent)), ...this.size);
+  }
+
+  /** What `told(index)` tells of each of these cues, which are laid out a few at a time. */
+  #ofEach(indices, told) {
+    const answers = [];
+    for (let first = 0; first < indices.length; first += LAID_OUT_AT_ONCE) {
+      const some = indices.slice(first, first + LAID_OUT_AT_ONCE);
+      this.layout.ensure(some);
+      answers.push(...some.map(told));
+      if (this.forgets) this.layout.forgetAllBut(this.onScreen);
+    }
+    return answers;
   }
 
   /** Show the captions as they are at `t_s`; says what that changed, in whole pixels. */
@@ -88,7 +101,7 @@ class Player {
     const others = gone.length > 0 || come.length > 0;
     if (others) this.bandsNow = null;
     const boxes = this.#boxes(others ? [...gone, ...wanted].map((index) => this.#cue(index).extent) : moved);
-    if (this.forgets) gone.forEach((index) => this.#forget(index));
+    if (this.forgets) this.#forget(gone);
     return { changed: boxes.length > 0, boxes };
   }
 
@@ -136,8 +149,7 @@ class Player {
     const { cues } = this.scenario;
     const indices = cues.map((_, index) => index)
       .filter((index) => cues[index].start_s < to_s && cues[index].end_s > from_s);
-    this.layout.ensure(indices);
-    return indices.map((index) => this.#claimOf(cues[index], this.layout.at(index)));
+    return this.#ofEach(indices, (index) => this.#claimOf(cues[index], this.layout.at(index)));
   }
 
   #claimOf({ id, start_s, end_s }, { extent, words }) {
@@ -167,9 +179,9 @@ class Player {
     return this.cues.get(index);
   }
 
-  #forget(index) {
-    this.cues.delete(index);
-    this.layout.forget(index);
+  #forget(gone) {
+    for (const index of gone) this.cues.delete(index);
+    this.layout.forget(gone);
   }
 
   /** Put the cues on screen in their order, without touching those that are there already. */
