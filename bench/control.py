@@ -53,7 +53,7 @@ def servers(folder: Path) -> Iterator[int]:
     """Postgres, Redis, web, dispatcher and a worker; yields the port of the web tier."""
     postgres, redis_server = embedded.start_postgres(folder / "pg"), embedded.start_redis(folder / "redis")
     os.environ |= {"DATABASE_URL": with_driver(postgres.url), "REDIS_URL": redis_server.url,
-                   "ECG_DATA_DIR": str(folder / "data")}  # fmt: skip
+                   "ECG_DATA_DIR": str(folder / "data"), "ECG_ANALYSES_PER_MINUTE": "0"}  # fmt: skip
     migrations.upgrade(settings().database_url)
     from bench.control_app import PLAIN_TABLE
 

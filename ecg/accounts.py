@@ -113,6 +113,24 @@ def close_family(session: Session, family: str) -> None:
     )
 
 
+def close_all(session: Session, user_id: str) -> None:
+    """End every sign-in of a user."""
+    session.execute(
+        update(RefreshToken)
+        .where(RefreshToken.user_id == user_id, RefreshToken.revoked_at.is_(None))
+        .values(revoked_at=now())
+    )
+
+
+def change_password(session: Session, user_id: str, *, old: str, new: str) -> None:
+    """Give an account another password, and end all its sign-ins; `Unauthorized` if the old one is wrong."""
+    his = user(session, user_id)
+    if not check_password_hash(his.password_hash, old):
+        raise Unauthorized("The old password is wrong.")
+    his.password_hash = generate_password_hash(new)
+    close_all(session, user_id)
+
+
 def is_open(session: Session, user_id: str, family: str) -> bool:
     """Whether a sign-in still counts."""
     unrevoked = select(func.bool_and(RefreshToken.revoked_at.is_(None)))

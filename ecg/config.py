@@ -135,6 +135,19 @@ class Settings:
     renders_per_day: int = _setting(10, int, "Renders a user may start per day (UTC). 0: no limit.")
     renders_per_month: int = _setting(100, int, "Renders a user may start per month (UTC). 0: no limit.")
     renders_at_once: int = _setting(2, int, "Renders a user may have waiting or running. 0: no limit.")
+    renders_per_minute: int = _setting(
+        20, int, "Requests for a render a user may send per minute. 0: no limit."
+    )
+    analyses_per_minute: int = _setting(
+        5, int, "Requests for an analysis a user may send per minute. 0: no limit."
+    )
+    sign_ins_per_minute: int = _setting(
+        10, int, "Attempts to sign in to one account per minute; from one address six times as many, with "
+        "those to sign up. 0: no limit.",
+    )  # fmt: skip
+    proxies: int = _setting(
+        0, int, "Reverse proxies in front of the web tier: so many entries of X-Forwarded-For are believed."
+    )
 
     # the stack on one machine
     gpus: str = _setting(

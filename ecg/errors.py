@@ -11,6 +11,7 @@ EcgError
 ├── NotFound                NOT_FOUND            404
 ├── Conflict                CONFLICT             409
 ├── QuotaExceeded           QUOTA_EXCEEDED       429
+├── RateLimited             RATE_LIMITED         429   retry_after_s in its details says when
 ├── Cancelled               CANCELLED            409   someone asked for the job to stop
 ├── LeaseLost               LEASE_LOST           409   another worker holds the step now; ours must stop
 ├── WorkerLost              WORKER_LOST          500   every worker that took the step died
@@ -112,6 +113,12 @@ class QuotaExceeded(EcgError):
     """The caller has used up an allowance."""
 
     code, http_status = "QUOTA_EXCEEDED", 429
+
+
+class RateLimited(EcgError):
+    """The caller asks too often; ``details`` has ``retry_after_s``."""
+
+    code, http_status = "RATE_LIMITED", 429
 
 
 class Cancelled(EcgError):

@@ -20,6 +20,9 @@ os.environ.setdefault("ECG_FONTS_DIR", str(Path(sys.prefix) / "share" / "ecg-fon
 if os.geteuid() == 0:
     # Chromium refuses its sandbox to root; containers of the product run it as an ordinary user.
     os.environ.setdefault("ECG_CHROMIUM_SANDBOX", "0")
+# Tests ask more often than people do; those of the limits set them.
+for limited in ("RENDERS", "ANALYSES", "SIGN_INS"):
+    os.environ.setdefault(f"ECG_{limited}_PER_MINUTE", "0")
 
 
 def require(condition: object, reason: str) -> None:

@@ -1,5 +1,6 @@
 """The record of work, one file per noun. Models hold columns and names of states; nothing here does I/O."""
 
+from ecg.models.api_key import ApiKey
 from ecg.models.artifact import Artifact
 from ecg.models.columns import Record
 from ecg.models.event import Event
@@ -14,6 +15,6 @@ from ecg.models.video import Video, VideoStatus
 
 __all__ = [
     "ACTIVE_JOBS", "ENDED_JOBS", "OPEN_STEPS",
-    "Artifact", "Event", "IdempotencyKey", "Job", "JobKind", "JobStatus", "Quota", "QuotaEntry", "Record",
-    "RefreshToken", "SavedStyle", "Step", "StepStatus", "User", "Video", "VideoStatus",
+    "ApiKey", "Artifact", "Event", "IdempotencyKey", "Job", "JobKind", "JobStatus", "Quota", "QuotaEntry",
+    "Record", "RefreshToken", "SavedStyle", "Step", "StepStatus", "User", "Video", "VideoStatus",
 ]  # fmt: skip

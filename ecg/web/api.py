@@ -14,7 +14,7 @@ from ecg.web.replies import ErrorReply
 
 #: What an operation says in the OpenAPI document when it needs a signed-in user.
 SIGNED_IN: list[dict[str, list[str]]] = [{"bearer": []}]
-_FAILURES = (400, 401, 404, 409, 422, 503)
+_FAILURES = (400, 401, 403, 404, 409, 422, 429, 503)
 
 
 def blueprint(

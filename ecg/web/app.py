@@ -7,8 +7,10 @@ from typing import Any
 from flask import Flask, Response, request
 from flask_openapi3 import Info, OpenAPI
 from pydantic import BaseModel
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 import ecg
+from ecg.api_keys import Scope
 from ecg.config import Settings
 from ecg.config import settings as settings_of_process
 from ecg.storage import LocalStore, store
@@ -16,6 +18,7 @@ from ecg.web import (
     auth,
     headers,
     jobs,
+    keys,
     operations,
     pages,
     render,
@@ -26,6 +29,7 @@ from ecg.web import (
     videos,
 )
 from ecg.web.errors import refuse_body, register_errors
+from ecg.web.limits import init_limits
 from ecg.web.live import LiveProgress
 from ecg.web.replies import ErrorReply
 from ecg.web.tokens import init_tokens, require_user
@@ -40,6 +44,9 @@ PUBLIC = frozenset({
     "operations.docs", "operations.docs_file",
     "pages.index", "pages.player", "pages.fonts", "static",
 })  # fmt: skip
+
+#: Blueprints that take no API keys, but for the views that are public.
+FOR_PEOPLE = frozenset({"auth", "keys"})
 
 
 class Api(OpenAPI):
@@ -71,6 +78,10 @@ def create_app(settings: Settings | None = None) -> Flask:
     register_errors(app)
     headers.init_headers(app)
     app.before_request(_require_user_unless_public)
+    init_limits(app, settings)
+    if settings.proxies:
+        known = settings.proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=known, x_proto=known)  # type: ignore[method-assign]
     _register_blueprints(app)
     return app
 
@@ -81,11 +92,18 @@ _ABOUT = "Expressive captions: who speaks, when each word is spoken, and how it 
 def _require_user_unless_public() -> None:
     # An address that does not exist has no endpoint, and gets its 404 without a token.
     if request.endpoint and request.endpoint not in PUBLIC and request.method != "OPTIONS":
-        require_user()
+        require_user(_scope())
+
+
+def _scope() -> Scope | None:
+    """What an API key must be allowed for this request; ``None``: people only."""
+    if request.blueprint in FOR_PEOPLE:
+        return None
+    return Scope.READ if request.method in {"GET", "HEAD"} else Scope.WRITE
 
 
 def _register_blueprints(app: OpenAPI) -> None:
-    for module in (auth, uploads, videos, jobs, render, styles, upload_video, operations):
+    for module in (auth, keys, uploads, videos, jobs, render, styles, upload_video, operations):
         app.register_api(module.bp)
     # Links into another store lead there, not here.
     if isinstance(app.extensions["ecg.store"], LocalStore):

@@ -6,8 +6,9 @@ from ecg import accounts
 from ecg.db import transaction
 from ecg.errors import Unauthorized
 from ecg.web.api import SIGNED_IN, blueprint, settings
+from ecg.web.limits import count_sign_in
 from ecg.web.replies import DoneReply, TokensReply, UserReply
-from ecg.web.requests import LoginBody, RefreshBody, SignUpBody
+from ecg.web.requests import LoginBody, PasswordBody, RefreshBody, SignUpBody
 from ecg.web.tokens import claims, family_of, issue, user_id
 
 bp = blueprint("auth", __name__, "Accounts and tokens", prefix="/api/auth", public=True)
@@ -25,6 +26,7 @@ def signup(body: SignUpBody) -> tuple[TokensReply, int]:
 @bp.post("/login", responses={200: TokensReply})
 def login(body: LoginBody) -> TokensReply:
     """Sign in."""
+    count_sign_in(body.email)
     with transaction() as session:
         user = accounts.sign_in(session, email=body.email, password=body.password)
         sign_in = accounts.open_family(session, user, lifetime_s=settings().refresh_token_s)
@@ -49,6 +51,24 @@ def logout(body: RefreshBody) -> DoneReply:
     with transaction() as session:
         accounts.close_family(session, family)
     return DoneReply(status="signed out")
+
+
+@bp.post("/logout-everywhere", responses={200: DoneReply}, security=SIGNED_IN)
+def logout_everywhere() -> DoneReply:
+    """Sign out on every device. API keys go on."""
+    with transaction() as session:
+        accounts.close_all(session, user_id())
+    return DoneReply(status="signed out everywhere")
+
+
+@bp.post("/password", responses={200: TokensReply}, security=SIGNED_IN)
+def password(body: PasswordBody) -> TokensReply:
+    """Choose another password. All sign-ins end; the answer holds a new one."""
+    with transaction() as session:
+        accounts.change_password(session, user_id(), old=body.old_password, new=body.new_password)
+        me = accounts.user(session, user_id())
+        sign_in = accounts.open_family(session, me, lifetime_s=settings().refresh_token_s)
+    return issue(sign_in)
 
 
 @bp.get("/me", responses={200: UserReply}, security=SIGNED_IN)

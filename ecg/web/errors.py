@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
-from ecg.errors import BadRequest, EcgError
+from ecg.errors import BadRequest, EcgError, RateLimited
 
 log = logging.getLogger(__name__)
 _MESSAGES = {
@@ -55,6 +55,8 @@ def _ours(error: EcgError) -> Response:
         response.headers["WWW-Authenticate"] = "Bearer"
     if error.retryable:
         response.headers["Retry-After"] = "2"
+    if isinstance(error, RateLimited):
+        response.headers["Retry-After"] = str(error.details["retry_after_s"])
     if resets_at := error.details.get("resets_at"):
         left_s = datetime.datetime.fromisoformat(resets_at).timestamp() - time.time()
         response.headers["Retry-After"] = str(max(1, math.ceil(left_s)))

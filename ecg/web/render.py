@@ -16,7 +16,7 @@ from ecg.web import present
 from ecg.web.api import blueprint, settings
 from ecg.web.jobs import owned, stop
 from ecg.web.once import Start, accepted_once
-from ecg.web.replies import ErrorReply, RenderReply, RendersReply, RenderStartedReply
+from ecg.web.replies import RenderReply, RendersReply, RenderStartedReply
 from ecg.web.requests import JobPath, OnceHeader, PageQuery, RenderBody
 from ecg.web.styles import style_named
 from ecg.web.tokens import user_id
@@ -25,7 +25,7 @@ from ecg.web.videos import keep_beside
 bp = blueprint("render", __name__, "Captioned videos", prefix="/api/render")
 
 
-@bp.post("/create", responses={202: RenderStartedReply, 429: ErrorReply})
+@bp.post("/create", responses={202: RenderStartedReply})
 def create(header: OnceHeader, body: RenderBody) -> Response:
     """Draw captions into a video that has been analysed."""
     return accepted_once(header, lambda: _creation(body))

@@ -38,6 +38,23 @@ class TokensReply(Reply):
     user: UserReply
 
 
+class KeyReply(Reply):
+    id: str
+    name: str
+    start: str = Field(description="Its first letters.")
+    scopes: list[str]
+    created_at: datetime.datetime
+    last_used_at: datetime.datetime | None = Field(description="To the minute.")
+
+
+class NewKeyReply(KeyReply):
+    key: str = Field(description="The key itself; it is shown this once.")
+
+
+class KeysReply(Reply):
+    keys: list[KeyReply]
+
+
 class UploadRequest(Reply):
     url: str = Field(description="Relative to this server, or absolute.")
     method: str

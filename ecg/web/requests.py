@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from ecg.api_keys import Scope
 from ecg.captions import sidecars
 from ecg.captions.quality import DEFAULT_PROFILE
 from ecg.captions.style import DEFAULT_STYLE
@@ -81,6 +82,23 @@ class LoginBody(Body):
 
 class RefreshBody(Body):
     refresh_token: Line = Field(max_length=2000)
+
+
+class PasswordBody(Body):
+    old_password: Line = Field(max_length=256)
+    new_password: Password
+
+
+class KeyBody(Body):
+    name: Line = Field(min_length=1, max_length=100, description="What it is for.")
+    scopes: list[Scope] = Field(
+        [Scope.READ, Scope.WRITE], min_length=1, max_length=2,
+        description="`read`: see everything of yours; `write`: start, change and delete.",
+    )
+
+
+class KeyPath(Body):
+    key_id: Id
 
 
 class UploadBody(Body):

@@ -17,7 +17,8 @@ import gevent
 from flask import Flask, Response, request
 from gevent.lock import BoundedSemaphore
 
-from ecg import accounts, events, history
+from ecg import events, history
+from ecg.api_keys import Scope
 from ecg.config import Settings
 from ecg.config import settings as settings_of_process
 from ecg.db import transaction
@@ -28,7 +29,7 @@ from ecg.web.broadcast import Broadcast, Follower
 from ecg.web.errors import register_errors
 from ecg.web.headers import host_in
 from ecg.web.live import LiveProgress
-from ecg.web.tokens import bearer_token, claims, family_of, init_tokens
+from ecg.web.tokens import Key, SignedIn, bearer_token, credential, init_tokens
 
 log = logging.getLogger(__name__)
 #: A comment is sent after this silence, so that proxies and browsers know the stream lives.
@@ -58,7 +59,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
     @app.get("/api/jobs/<uuid:job_id>/events")
     def job_events(job_id: object) -> Response:
-        return _respond(Reader(*_sender(), str(job_id)), broadcast, live)
+        return _respond(Reader(_sender(), str(job_id)), broadcast, live)
 
     @app.get("/health")
     def health() -> dict[str, str]:
@@ -71,8 +72,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 class Reader:
     """Who reads which job's events."""
 
-    user_id: str
-    family: str
+    sender: SignedIn | Key
     job_id: str
 
     def read(self, after_id: int) -> tuple[Job, list[Event]]:
@@ -81,16 +81,13 @@ class Reader:
         Raises `Unauthorized` for one who has signed out, `NotFound` for a job that is not his.
         """
         with transaction() as session:
-            if not accounts.is_open(session, self.user_id, self.family):
-                raise Unauthorized("You have been signed out; sign in again.")
-            job = history.job(session, self.user_id, self.job_id)
+            job = history.job(session, self.sender.user(session, Scope.READ), self.job_id)
             return job, list(events.since(session, self.job_id, after_id, _BATCH))
 
 
-def _sender() -> tuple[str, str]:
+def _sender() -> SignedIn | Key:
     # An EventSource cannot send headers, hence the query.
-    found = claims(request.args.get("access_token") or bearer_token(), "access")
-    return found["sub"], family_of(found)
+    return credential(request.args.get("access_token") or bearer_token())
 
 
 def _last_event_id() -> int:

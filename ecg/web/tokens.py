@@ -1,24 +1,27 @@
-"""JSON Web Tokens: issuing them, and knowing who sent one.
+"""Tokens: issuing JSON Web Tokens, and knowing who sent one of them, or an API key.
 
-Access tokens are short-lived and travel in the ``Authorization`` header. They name the family of their
-sign-in, which is looked up at every request, so signing out ends them at once.
+Both travel in the ``Authorization`` header. An access token is short-lived and names the family of its
+sign-in, which is looked up at every request, so signing out ends it at once; so is an API key.
 """
 
 from __future__ import annotations
 
 import datetime
+from dataclasses import dataclass
 from typing import Any
 
 from flask import Flask, current_app, g, request
 from flask_jwt_extended import JWTManager, create_access_token, create_refresh_token, decode_token
 from flask_jwt_extended.exceptions import JWTExtendedException
 from jwt.exceptions import PyJWTError
+from sqlalchemy.orm import Session
 
-from ecg import accounts
+from ecg import accounts, api_keys
 from ecg.accounts import SignIn
+from ecg.api_keys import Scope
 from ecg.config import Settings
 from ecg.db import transaction
-from ecg.errors import Unauthorized
+from ecg.errors import Forbidden, Unauthorized
 from ecg.secrets import derived_key
 from ecg.web.replies import TokensReply, UserReply
 
@@ -72,17 +75,57 @@ def bearer_token() -> str:
     """The token in the ``Authorization`` header."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
-        raise Unauthorized("Sign in first, and send the access token as `Authorization: Bearer …`.")
+        raise Unauthorized(
+            "Sign in first, and send the access token, or an API key, as `Authorization: Bearer …`."
+        )
     return token.strip()
 
 
-def require_user() -> None:
-    """Let a request through only with a valid access token of a sign-in that still counts."""
-    found = claims(bearer_token(), "access")
-    with transaction() as session:
-        if not accounts.is_open(session, found["sub"], found[_FAMILY]):
+@dataclass(frozen=True)
+class SignedIn:
+    """An access token that is valid, if its sign-in still counts."""
+
+    user_id: str
+    family: str
+
+    def user(self, session: Session, scope: Scope | None) -> str:
+        """The id of who sent it; `Unauthorized` after signing out. People may do all that is theirs to do."""
+        if not accounts.is_open(session, self.user_id, self.family):
             raise Unauthorized("You have been signed out; sign in again.")
-    g.user_id = found["sub"]
+        return self.user_id
+
+
+@dataclass(frozen=True)
+class Key:
+    """What looks like an API key."""
+
+    text: str
+
+    def user(self, session: Session, scope: Scope | None) -> str:
+        """The id of whose it is; `Unauthorized` when there is no such key, `Forbidden` out of its scopes."""
+        key = api_keys.used(session, self.text)
+        if key is None:
+            raise Unauthorized("There is no such API key, or it has been revoked; make another.")
+        if scope is None:
+            raise Forbidden("This is not for API keys; sign in, and send the access token.")
+        if scope not in key.scopes:
+            raise Forbidden(f"This API key has not the scope `{scope}`; make one that has.")
+        return key.user_id
+
+
+def credential(token: str) -> SignedIn | Key:
+    """What a token of the ``Authorization`` header is; `Unauthorized` for one that can be nothing."""
+    if token.startswith(api_keys.PREFIX):
+        return Key(token)
+    found = claims(token, "access")
+    return SignedIn(found["sub"], found[_FAMILY])
+
+
+def require_user(scope: Scope | None) -> None:
+    """Let a request through only with what proves who sends it; ``None``: people only, no API keys."""
+    sender = credential(bearer_token())
+    with transaction() as session:
+        g.user_id = sender.user(session, scope)
 
 
 def user_id() -> str:

@@ -13,29 +13,28 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 import requests
 from sqlalchemy import text
 
-from ecg import guard, quotas, videos
+from ecg import quotas, videos
 from ecg.cli.client import Account, Api
 from ecg.db import transaction
 from ecg.errors import Conflict, EcgError, InvalidMedia, LeaseLost, QuotaExceeded
 from ecg.jobs import attempts, lifecycle
-from ecg.stack import ports
 from ecg.web.app import create_app
 from tests.chaos import faults
 from tests.jobs.builders import job_of, make_job, make_user
 from tests.web.person import PASSWORD, Person
+from tests.web.serving import web
 
 FULL = os.environ.get("ECG_CHAOS") == "full"
 PARALLEL, SUBMITS = 50, 100
@@ -51,50 +50,9 @@ GUNICORN = ("-m", "gunicorn", "--worker-class", "gthread", "--threads", "8", "--
             "--no-control-socket", "--bind", "127.0.0.1:{port}")  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Web:
-    """A web tier of two processes."""
-
-    url: str
-    master: psutil.Process
-
-    def kill_workers(self) -> None:
-        """As the kernel does that needs memory; the master starts new ones."""
-        for worker in self.master.children():
-            with suppress(psutil.NoSuchProcess):
-                worker.kill()
-
-
-@contextmanager
-def web(*command: str, **settings: str) -> Iterator[Web]:
-    """The real web tier on a free port, ready to be asked. ``command``: another one that serves it."""
-    port = ports.free_port("127.0.0.1")
-    argv = [part.format(port=port) for part in command or ("-m", "workers.web")]
-    env = {**os.environ, "ECG_PORT": str(port), "ECG_WEB_PROCESSES": "2", **settings}
-    guarded = guard.spawn([sys.executable, *argv], env=env, stderr=subprocess.DEVNULL)
-    try:
-        url = f"http://127.0.0.1:{port}"
-        deadline_s = time.monotonic() + 60
-        while not answers(url):
-            assert guarded.poll() is None
-            assert time.monotonic() < deadline_s, "the web tier did not start"
-            time.sleep(0.1)
-        yield Web(url, psutil.Process(guarded.pid).children()[0])
-    finally:
-        guarded.kill()
-        guarded.wait(30)
-
-
-def answers(url: str) -> bool:
-    try:
-        return requests.get(f"{url}/health", timeout=5).ok
-    except requests.RequestException:
-        return False
-
-
 def no_limits(**limits: int) -> dict[str, str]:
     """Settings in which only these limits hold."""
-    none = {"per_day": 0, "per_month": 0, "at_once": 0}
+    none = {"per_day": 0, "per_month": 0, "at_once": 0, "per_minute": 0}
     return {f"ECG_RENDERS_{name.upper()}": str(limit) for name, limit in {**none, **limits}.items()}
 
 

@@ -30,6 +30,8 @@ BODIES = {
     "POST /api/upload-video/generate-url": {"filename": "a.mp4"},
     "POST /api/upload-video/request-process": {"fileKey": "<path:file_key>"},
     "PUT /api/styles/<name>": {"title": "Mine"},
+    "POST /api/keys": {"name": "mine"},
+    "POST /api/auth/password": {"old_password": "wrong wrong", "new_password": "wrong wrong"},
 }
 
 
@@ -62,7 +64,9 @@ def ids_of(person: Person) -> dict[str, dict[str, str]]:
     mine = {**load_style().to_json(), "name": "anns"}
     assert person.put("/api/styles/anns", **mine).status_code in {200, 201}
     key = next(key for key in store(settings()).keys("uploads/") if video_id in key)
-    common = {"<uuid:video_id>": video_id, "<path:file_key>": key, "<format>": "srt", "<name>": "anns"}
+    api_key = person.post("/api/keys", name="mine").json["id"]
+    common = {"<uuid:key_id>": api_key, "<uuid:video_id>": video_id,
+              "<path:file_key>": key, "<format>": "srt", "<name>": "anns"}
     return {"render": {**common, "<uuid:job_id>": render_id},
             "other": {**common, "<uuid:job_id>": analysis_id}}  # fmt: skip
 
@@ -93,6 +97,7 @@ def test_somebody_elses_ids_are_unknown_on_every_route(app: Flask, ann: Person, 
         assert stranger.status_code == 404, f"{route}: {stranger.status_code} {stranger.text}"
         nothing = {
             **ids[kind(route)],
+            "<uuid:key_id>": str(uuid.uuid4()),
             "<uuid:video_id>": str(uuid.uuid4()),
             "<uuid:job_id>": str(uuid.uuid4()),
             "<path:file_key>": "uploads/x/y/source",

@@ -20,7 +20,8 @@ from ecg.jobs import lifecycle
 from ecg.models import Event
 from ecg.stack.embedded import start_redis
 from ecg.web.app import create_app
-from tests.web.listening import Streams, start_streams
+from ecg.web.tokens import SignedIn
+from tests.web.listening import Listener, Streams, start_streams
 from tests.web.person import Person, fail, next_ready, work_off, work_step
 
 
@@ -206,6 +207,16 @@ def test_a_stream_ends_when_its_reader_signs_out(streams: Streams, ann: Person) 
     assert streams.get(ann, job_id).status_code == 401
 
 
+def test_a_stream_may_be_read_by_an_api_key_until_it_is_revoked(streams: Streams, ann: Person) -> None:
+    job_id = ann.analysis(ann.video())
+    key = ann.post("/api/keys", name="a script", scopes=["read"]).json
+    listener = Listener(streams.get(None, job_id, token=key["key"]))
+    assert listener.next().event == "created"
+    assert ann.delete(f"/api/keys/{key['id']}").status_code == 204
+    work_off(job_id)
+    assert listener.rest() == []
+
+
 def test_a_stream_ends_when_its_video_is_deleted(streams: Streams, ann: Person) -> None:
     video_id = ann.video()
     listener = streams.listen(ann, ann.analysis(video_id))
@@ -258,9 +269,8 @@ def test_a_silent_stream_says_that_it_lives(
 
     monkeypatch.setattr(module, "HEARTBEAT_S", 0.3)
     job_id = ann.analysis(ann.video())
-    user = ann.tokens["user"]["id"]
-    family = jwt.decode(ann.tokens["access_token"], options={"verify_signature": False})["family"]
-    reader = module.Reader(user, family, job_id)
+    told = jwt.decode(ann.tokens["access_token"], options={"verify_signature": False})
+    reader = module.Reader(SignedIn(told["sub"], told["family"]), job_id)
     broadcast = Broadcast(settings(), module.in_thread)
     broadcast.notified = True
     stream = module.Stream(reader, broadcast, Follower(), after_id=0)
