@@ -112,7 +112,7 @@ OPEN_PLAYER = """async ({ scenario, size }) => {
 class Bench:
     """A warm browser and a folder for what is made."""
 
-    def __init__(self, folder: Path, browser: CaptureBrowser, rounds: int) -> None:
+    def __init__(self, folder: Path, browser: CaptureBrowser | None, rounds: int) -> None:
         self.folder, self.browser, self.rounds = folder, browser, rounds
         # Several processes may work in one folder.
         self.scenario, self.given = (folder / f"{name}-{os.getpid()}.json" for name in ("scenario", "given"))
@@ -366,6 +366,9 @@ PARTS: dict[str, Callable[[Bench], dict[str, Any]]] = {
     )
 }  # fmt: skip
 
+#: Those that start processes with browsers of their own.
+IN_PROCESSES = frozenset({"two_workers", "memory", "two_hours"})
+
 
 def capture_browser(capture: str = "") -> CaptureBrowser:
     config = settings()
@@ -385,15 +388,17 @@ def main() -> None:
     with contextlib.ExitStack() as held:
         folder = asked.folder or Path(held.enter_context(tempfile.TemporaryDirectory(prefix="bench-render-")))
         folder.mkdir(parents=True, exist_ok=True)
-        bench = Bench(folder, held.enter_context(capture_browser()), asked.rounds)
         if asked.one:
+            bench = Bench(folder, held.enter_context(capture_browser()), asked.rounds)
             plan = bench.prepared(asked.one)
             spans = [render.Span(*map(int, span.split(":"))) for span in asked.span]
             print(json.dumps([bench.chunk(asked.one, plan, span, "ultrafast") for span in spans]))
             return
         found = {}
         for name in asked.part or [name for name in PARTS if name != "two_hours"]:
-            found[name] = PARTS[name](bench)
+            # What processes share counts in part for each: no Chromium beside those whose memory is measured.
+            with contextlib.nullcontext() if name in IN_PROCESSES else capture_browser() as browser:
+                found[name] = PARTS[name](Bench(folder, browser, asked.rounds))
             print(json.dumps({name: found[name]}), flush=True)
     ratio = found.get("veryfast", {}).get("ratio")
     print(json.dumps({"name": "render", "ratio": ratio, **verdict(found), **found}))

@@ -8,6 +8,7 @@ A setting is one field below: its environment variable is ``ECG_`` plus its name
 from __future__ import annotations
 
 import dataclasses
+import ipaddress
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ecg.egress import PORTS, Network
 from ecg.errors import BadRequest
 
 
@@ -35,6 +37,14 @@ def _positive(text: str) -> int:
 def _size(text: str) -> tuple[int, int]:
     width, _, height = text.lower().partition("x")
     return int(width), int(height)
+
+
+def _networks(text: str) -> tuple[Network, ...]:
+    return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip())
+
+
+def _ports(text: str) -> frozenset[int]:
+    return frozenset(map(int, text.split(",")))
 
 
 def _default_data_dir() -> Path:
@@ -130,6 +140,13 @@ class Settings:
     tool_memory_bytes: int = _setting(
         2 * 1024**3, int, "Address space of one ffprobe or ffmpeg that reads a source not yet trusted."
     )
+
+    # addresses that users name
+    egress_allow: tuple[Network, ...] = _setting(
+        (), _networks, "Networks, such as `10.1.0.0/16`, that may be fetched from although not public."
+    )
+    egress_ports: frozenset[int] = _setting(PORTS, _ports, "Ports that may be fetched from.")
+    fetch_s: float = _setting(3600.0, float, "Seconds that fetching one file may take.")
 
     # what each user may ask for; whoever runs ECG can exempt an account (`ecg accounts unlimited`)
     renders_per_day: int = _setting(10, int, "Renders a user may start per day (UTC). 0: no limit.")

@@ -28,6 +28,21 @@ def begin_upload(
     return video
 
 
+def analyze_from(
+    session: Session, user_id: str, url: str, *, filename: str, language: str | None, engine: str | None,
+    speakers: int | None = None, hotwords: Sequence[str] = (),
+) -> tuple[str, str]:  # fmt: skip
+    """Ask for a video to be fetched from a web address and analysed; the ids of the video and of the job."""
+    video = begin_upload(session, user_id=user_id, filename=filename, content_type="application/octet-stream",
+                         size_bytes=None)  # fmt: skip
+    session.flush()
+    params = {"source_url": url, "language": language, "engine": engine, "speakers": speakers,
+              "captions_key": None, "script_key": None, "hotwords": list(hotwords)}  # fmt: skip
+    job_id = lifecycle.create(session, user_id=user_id, video_id=video.id, kind=JobKind.ANALYSIS,
+                              params=params, fetched=True)  # fmt: skip
+    return video.id, job_id
+
+
 def owned(session: Session, user_id: str, video_id: str, *, held: bool = False) -> Video:
     """The user's video; somebody else's is as unknown as one that never was.
 

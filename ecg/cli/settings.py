@@ -35,8 +35,12 @@ def page() -> str:
 
 def _default(value: Any) -> str:
     """As one would write it in the environment; folders depend on the user and are told in words."""
+    if value in (None, "", ()) or isinstance(value, Path):
+        return ""
     if isinstance(value, bool):
         return f"`{int(value)}`"
+    if isinstance(value, frozenset):
+        return f"`{','.join(map(str, sorted(value)))}`"
     if isinstance(value, tuple):
         return f"`{value[0]}x{value[1]}`"
-    return "" if value in (None, "") or isinstance(value, Path) else f"`{value}`"
+    return f"`{value}`"

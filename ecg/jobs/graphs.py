@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from ecg.models import JobKind
@@ -44,6 +44,9 @@ def task_name(queue: str, step_name: str) -> str:
 #: A chunk of a render: added by `prepare`, which knows how many there are.
 CHUNK = StepSpec("chunk", Queue.RENDER, 85.0, shelf="temp", deadline_s=600.0, deadline_per_media_s=40.0)
 
+#: The first step of an analysis whose file is still at an address that its user named.
+FETCH = StepSpec("fetch", Queue.MEDIA, 5.0, deadline_s=7200.0, deadline_per_media_s=0.0)
+
 GRAPHS: dict[str, tuple[StepSpec, ...]] = {
     JobKind.ANALYSIS: (
         StepSpec("ingest", Queue.MEDIA, 10.0),
@@ -59,6 +62,15 @@ GRAPHS: dict[str, tuple[StepSpec, ...]] = {
 }
 
 
+def steps_of(kind: JobKind, *, fetched: bool = False) -> tuple[StepSpec, ...]:
+    """The steps a job begins with; ``fetched``: `FETCH` comes first, with half of the percent of the next."""
+    first, *others = GRAPHS[kind]
+    if not fetched:
+        return (first, *others)
+    after = replace(first, needs=(FETCH.name,), weight=first.weight - FETCH.weight)
+    return (FETCH, after, *others)
+
+
 def all_steps() -> tuple[StepSpec, ...]:
     """Every step any job may have."""
-    return (*(spec for graph in GRAPHS.values() for spec in graph), CHUNK)
+    return (*(spec for graph in GRAPHS.values() for spec in graph), CHUNK, FETCH)

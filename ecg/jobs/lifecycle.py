@@ -14,16 +14,22 @@ from sqlalchemy.orm import Session
 from ecg import events, quotas
 from ecg.db import Prepared
 from ecg.errors import Conflict, LeaseLost, NotFound
-from ecg.jobs.graphs import GRAPHS, StepSpec
+from ecg.jobs.graphs import StepSpec, steps_of
 from ecg.jobs.milestones import BY_END, further, message
 from ecg.models import ACTIVE_JOBS, OPEN_STEPS, Job, JobKind, JobStatus, Step, StepStatus
 
 now = func.clock_timestamp
 
 
-def create(session: Session, *, user_id: str, video_id: str, kind: JobKind, params: Mapping[str, Any]) -> str:
-    """The id of a new job with all its known steps; those that need nothing are ready at the commit."""
-    job_id, specs = str(uuid.uuid4()), GRAPHS[kind]
+def create(
+    session: Session, *, user_id: str, video_id: str, kind: JobKind, params: Mapping[str, Any],
+    fetched: bool = False,
+) -> str:  # fmt: skip
+    """The id of a new job with all its known steps; those that need nothing are ready at the commit.
+
+    ``fetched``: its first step fetches the file.
+    """
+    job_id, specs = str(uuid.uuid4()), steps_of(kind, fetched=fetched)
     _create(session, job=job_id, user=user_id, video=video_id, kind=kind, params=json.dumps(params),
             specs=json.dumps([asdict(spec) for spec in specs]))  # fmt: skip
     events.record(session, job_id, ("created", {"job_kind": kind, "message": message(None)}),

@@ -5,6 +5,7 @@ from __future__ import annotations
 #: milestone → message per language; the order is the order of progress.
 MESSAGES: dict[str, dict[str, str]] = {
     "queued": {"en": "Waiting for a free worker", "ko": "작업 대기 중입니다"},
+    "fetched": {"en": "Media fetched", "ko": "영상을 내려받았습니다"},
     "downloaded": {"en": "Media received and checked", "ko": "영상을 받아 확인했습니다"},
     "speech_found": {"en": "Voice measured", "ko": "음성 구간을 찾고 측정했습니다"},
     "speakers": {"en": "Speakers told apart", "ko": "화자를 구분했습니다"},
@@ -21,6 +22,7 @@ _ORDER = list(MESSAGES)
 BY_START = {"merge": "tidying"}
 #: step name → milestone that its end reaches.
 BY_END = {
+    "fetch": "fetched",
     "ingest": "downloaded",
     "prosody": "speech_found",
     "diarize": "speakers",

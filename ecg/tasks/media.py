@@ -6,12 +6,23 @@ import json
 from dataclasses import asdict
 
 from ecg.config import settings
+from ecg.egress import Policy
 from ecg.jobs.graphs import CHUNK
+from ecg.media.fetch import fetch as media_fetch
 from ecg.media.probe import Limits
 from ecg.stages import analysis, render
 from ecg.tasks.fleet import render_workers
 from ecg.tasks.step import step
 from ecg.tasks.work import Outcome, Work
+
+
+@step("fetch")
+def fetch(work: Work) -> Outcome:
+    """Bring the file from the address that its user named."""
+    file, known = work.out("source"), settings()
+    policy = Policy(known.egress_allow, known.egress_ports, known.max_upload_bytes, known.fetch_s)
+    media_fetch(work.params["source_url"], file, policy, work.progress)
+    return Outcome(fetched=work.bring(file))
 
 
 @step("ingest")

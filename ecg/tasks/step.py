@@ -29,7 +29,7 @@ from ecg.errors import EcgError, LeaseLost, Outage, ProcessingError
 from ecg.jobs import attempts
 from ecg.jobs.graphs import all_steps
 from ecg.jobs.keeper import LeaseKeeper
-from ecg.models import Video
+from ecg.models import Video, VideoStatus
 from ecg.progress import Ticks
 from ecg.storage import Store, store
 from ecg.tasks import app
@@ -138,6 +138,10 @@ def commit(claim: attempts.Claim, outcome: Outcome, kept: list[attempts.NewArtif
         )  # fmt: skip
         if outcome.media is not None:
             session.get_one(Video, claim.video_id).media = dict(outcome.media)
+        if outcome.fetched is not None:
+            video = session.get_one(Video, claim.video_id)
+            video.upload_key, video.size_bytes = outcome.fetched.key, outcome.fetched.size_bytes
+            video.status = VideoStatus.READY
 
 
 def typed(error: Exception) -> EcgError:

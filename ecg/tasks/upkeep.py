@@ -16,12 +16,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import TextClause, delete, func, select, text
+from sqlalchemy import TextClause, delete, exists, func, select, text
 
 from ecg.config import settings
 from ecg.db import transaction
 from ecg.errors import EcgError
-from ecg.models import ENDED_JOBS, IdempotencyKey, RefreshToken, Step, StepStatus, Video, VideoStatus
+from ecg.models import ENDED_JOBS, IdempotencyKey, Job, RefreshToken, Step, StepStatus, Video, VideoStatus
 from ecg.storage import Store, store
 from ecg.tasks import app
 
@@ -112,10 +112,12 @@ def _delete(shelf: Store, keys: Collection[str]) -> None:
 
 def _sweep_uploading() -> None:
     """Forget videos whose file never came, or came and was never completed; what came goes with them."""
+    # One that is to be fetched has a job, which tells what became of it.
+    nobody = ~exists().where(Job.video_id == Video.id)
     late = Video.created_at < func.clock_timestamp() - _seconds(_UPLOADING_S)
-    given_up = delete(Video).where(Video.status == VideoStatus.UPLOADING, late).returning(Video.upload_key)
+    given_up = delete(Video).where(Video.status == VideoStatus.UPLOADING, late, nobody)
     with transaction() as session:
-        keys = session.scalars(given_up).all()
+        keys = session.scalars(given_up.returning(Video.upload_key)).all()
     # Should this process die here, their files are orphans, and swept as such.
     _delete(store(settings()), keys)
 

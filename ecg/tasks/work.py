@@ -28,6 +28,14 @@ log = logging.getLogger(__name__)
 _TICK_S = 0.5
 
 
+@dataclass(frozen=True)
+class Fetched:
+    """The file of a video that had none: where the store has it now."""
+
+    key: str
+    size_bytes: int
+
+
 @dataclass
 class Outcome:
     """What a task body returns: files to keep (name → path), data for the row, steps to add.
@@ -42,6 +50,7 @@ class Outcome:
     added: tuple[tuple[StepSpec, float, dict[str, Any]], ...] = ()
     added_before: str = ""
     media: Mapping[str, Any] | None = None
+    fetched: Fetched | None = None
 
 
 class Work:
@@ -73,6 +82,15 @@ class Work:
         with transaction() as session:
             key = session.get_one(Video, self.claim.video_id).upload_key
         return self.store.fetch(key, self.scratch)
+
+    def bring(self, path: Path) -> Fetched:
+        """Put the file of a video that has none into the store; the step's commit makes it the video's."""
+        with transaction() as session:
+            folder = session.get_one(Video, self.claim.video_id).upload_key.rpartition("/")[0]
+        # Named by the attempt: what a late one brings is not what was looked at.
+        fetched = Fetched(f"{folder}/source-{self.claim.fence}", path.stat().st_size)
+        self.store.put(fetched.key, path)
+        return fetched
 
     def media(self) -> MediaInfo:
         """What ingesting the upload has found out about it; `ProcessingError` when that was never done."""

@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 OF_USERS = {
     "render.create": "renders_per_minute",
     "videos.analyze": "analyses_per_minute",
+    "videos.from_url": "analyses_per_minute",
     "upload_video.request_process": "analyses_per_minute",
 }
 #: What takes a password, and so costs time and can be guessed.

@@ -179,6 +179,10 @@ class StartedReply(Reply):
     events_url: str
 
 
+class FetchStartedReply(StartedReply):
+    video_id: str
+
+
 class RenderStartedReply(Reply):
     jobId: str
     status: str = "processing"

@@ -22,6 +22,8 @@ from ecg.api_keys import Scope
 from ecg.captions import sidecars
 from ecg.captions.quality import DEFAULT_PROFILE
 from ecg.captions.style import DEFAULT_STYLE
+from ecg.egress import check_url
+from ecg.errors import BadRequest
 from ecg.models import JobKind, JobStatus
 
 
@@ -136,9 +138,12 @@ def _some_script(text: str) -> str:
 Hotword = Annotated[Line, Field(min_length=1, max_length=80), AfterValidator(_some_words)]
 
 
+Engine = Literal["auto", "whisperx", "faster-whisper", "offline"]
+
+
 class AnalyzeBody(Body):
     language: Language | None = Field(None, description="BCP 47, such as `en`; null or `auto`: detect.")
-    engine: Literal["auto", "whisperx", "faster-whisper", "offline"] | None = None
+    engine: Engine | None = None
     speakers: int | None = Field(None, ge=1, le=20, description="How many speak; null: find out.")
     captions: str | None = Field(
         None, max_length=sidecars.MAX_BYTES,
@@ -149,6 +154,24 @@ class AnalyzeBody(Body):
         description="What is spoken, a caption a line: it is laid on the sound word for word, and marked "
         "where the voice says otherwise.",
     )
+    hotwords: list[Hotword] = Field(
+        [], max_length=100, description="Names and terms that are likely to be said."
+    )
+
+
+def _web_address(text: str) -> str:
+    try:
+        return check_url(text)
+    except BadRequest as error:
+        raise ValueError(error.message) from None
+
+
+class FromUrlBody(Body):
+    url: Annotated[Line, Field(max_length=2000, examples=["https://example.org/talk.mp4"]),
+                   AfterValidator(_web_address)]  # fmt: skip
+    language: Language | None = Field(None, description="BCP 47, such as `en`; null or `auto`: detect.")
+    engine: Engine | None = None
+    speakers: int | None = Field(None, ge=1, le=20, description="How many speak; null: find out.")
     hotwords: list[Hotword] = Field(
         [], max_length=100, description="Names and terms that are likely to be said."
     )

@@ -8,6 +8,7 @@ import json
 import tempfile
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from flask import Response, send_file
 from sqlalchemy.orm import Session
@@ -22,15 +23,17 @@ from ecg.transcript import Transcript
 from ecg.web import present
 from ecg.web.api import blueprint, settings, store
 from ecg.web.once import Start, accepted_once
-from ecg.web.replies import StartedReply, VideoReply, VideosReply
+from ecg.web.replies import FetchStartedReply, StartedReply, VideoReply, VideosReply
 from ecg.web.requests import (
     AnalyzeBody,
     CaptionsPath,
+    FromUrlBody,
     OnceHeader,
     PageQuery,
     QualityQuery,
     ScenarioQuery,
     VideoPath,
+    plain_filename,
 )
 from ecg.web.styles import style_named
 from ecg.web.tokens import user_id
@@ -48,6 +51,12 @@ def page(query: PageQuery) -> VideosReply:
         rows, total = videos.page(session, user_id(), offset=query.offset, limit=query.limit)
         jobs = videos.jobs_of(session, rows)
     return VideosReply(videos=present.videos(rows, jobs), page=query.page, limit=query.limit, total=total)
+
+
+@bp.post("/from-url", responses={202: FetchStartedReply})
+def from_url(header: OnceHeader, body: FromUrlBody) -> Response:
+    """Fetch a video or sound from a public web address, and analyse it."""
+    return accepted_once(header, lambda: _fetched(body))
 
 
 @bp.get("/<uuid:video_id>", responses={200: VideoReply})
@@ -146,6 +155,24 @@ def _analysis_of(video_id: str, body: AnalyzeBody) -> Start:
         script_key = keep_beside(owned(video_id), "script", ".txt", body.script.encode())
     return analysis(video_id, language, body.engine, speakers=body.speakers,
                     captions_key=captions_key, script_key=script_key, hotwords=body.hotwords)  # fmt: skip
+
+
+def _fetched(body: FromUrlBody) -> Start:
+    def start(session: Session) -> FetchStartedReply:
+        video_id, job_id = videos.analyze_from(
+            session, user_id(), body.url, filename=_name_in(body.url), language=_chosen(body.language),
+            engine=_chosen(body.engine), speakers=body.speakers, hotwords=body.hotwords,
+        )  # fmt: skip
+        return FetchStartedReply(
+            video_id=video_id, job_id=job_id, message="The file will be fetched, then analysed.",
+            status_url=present.status_url(job_id), events_url=present.events_url(job_id),
+        )  # fmt: skip
+
+    return start
+
+
+def _name_in(url: str) -> str:
+    return plain_filename(unquote(urlsplit(url).path, errors="replace"))
 
 
 def analysis(video_id: str, language: str | None, engine: str | None = None, **params: Any) -> Start:

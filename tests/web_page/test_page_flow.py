@@ -105,6 +105,20 @@ def test_a_file_that_is_no_media_gets_a_sentence_that_helps(
     expect(page.locator(".badge-failed")).to_be_visible()
 
 
+def test_a_link_that_leads_inside_is_refused_with_its_reason(visit: Callable[..., Page]) -> None:
+    page = visit()
+    sign_up(page)
+    page.get_by_label("Or the link of a file").fill("http://localhost/secret.mp4")
+    page.get_by_role("button", name="Fetch").click()
+
+    panel = page.get_by_role("alert")
+    expect(panel).to_be_visible(timeout=ANALYSIS_MS)
+    expect(panel).to_contain_text("only public web addresses are fetched")
+    expect(page.get_by_role("button", name="Make captions")).to_have_count(0)
+    panel.get_by_role("link", name="Upload another file").click()
+    expect(page.locator(".badge-failed")).to_be_visible()
+
+
 def test_the_page_speaks_the_reader_s_language_and_changes_it_at_once(visit: Callable[..., Page]) -> None:
     page = visit(locale="ko-KR")
     sign_up(page, "계정 만들기")

@@ -10,7 +10,10 @@ import { Sink } from "./sink.js";
 const query = new URLSearchParams(location.search);
 const Picture = query.get("path") === "canvas" ? CanvasPicture : ScreenPicture;
 
+const COLLECT_EVERY = 1000;
+
 let picture;
+let uncollected = 0;
 /** One on each stage of the picture. */
 let players = [];
 
@@ -43,12 +46,13 @@ const sink = new Sink(new URL(`sink/${query.get("sink")}`, location.href.replace
     [picture, players] = [null, []];
     globalThis.gc();
     picture = new Picture(width, height);
-    const play = (stage) => createPlayer(stage, scenario, { width, height, characters, forgets: true });
-    players = await Promise.all(picture.stages.map(play));
+    const others = picture.stages.slice(0, -1);
+    const last = await createPlayer(picture.stages.at(-1), scenario, { width, height, characters, forgets: true });
+    players = [...others.map((stage) => last.another(stage)), last];
     await document.fonts.ready;
     const { captureBox } = leader();
     picture.crop(captureBox);
-    globalThis.gc(); // all cues were laid out once
+    globalThis.gc(); // all cues were laid out once, and are again by an inventory
     sink.reply({ box: [captureBox.x, captureBox.y, captureBox.width, captureBox.height] });
   },
 
@@ -62,6 +66,7 @@ const sink = new Sink(new URL(`sink/${query.get("sink")}`, location.href.replace
     const blank = blankOnes(family, texts);
     for (const word of words) word.blank = blank.has(word.text);
     sink.reply({ cues, font_fault: fontFault(family, texts.join(" ")) });
+    globalThis.gc();
   },
 
   async frames({ range, first, count, fps: [numerator, denominator], ahead }) {
@@ -99,13 +104,21 @@ async function send(shots, range, ahead) {
     if (player !== leader()) player.seek(t_s);
     return { stage: picture.stages[used + n], boxes, bands: player.bands };
   }));
-  globalThis.gc({ type: "minor" }); // else the pixels of hundreds of frames that were sent take memory
+  collect(shots.length);
   for (const [n, { repeat, boxes }] of shots.entries()) {
     if (range !== sink.range) return false;
     sink.send(repeat, boxes, pixels[n]);
     if (!await sink.room(range, ahead)) return false;
   }
   return true;
+}
+
+/** Let go of the pixels that were sent, of which there would be hundreds of frames else; and now and then of all. */
+function collect(frames) {
+  uncollected += frames;
+  const all = uncollected >= COLLECT_EVERY;
+  globalThis.gc({ type: all ? "major" : "minor" });
+  if (all) uncollected = 0;
 }
 
 /** The boxes to take after seeking; the whole picture when nothing is known of what came before. */

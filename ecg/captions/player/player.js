@@ -42,7 +42,8 @@ export async function createPlayer(root, scenario, {
 }
 
 class Player {
-  constructor(root, scenario, { width, height, family, wraps, forgets }) {
+  constructor(root, scenario, look, timeline = new Timeline(scenario.cues)) {
+    const { width, height, family, wraps, forgets } = look;
     if (!root.isConnected) throw new Error("The player's root must be in the document.");
     // A render takes boxes of even position and size: in an odd last row or column it would miss what is there.
     this.size = [even(width), even(height)];
@@ -50,7 +51,8 @@ class Player {
     this.scenario = scenario;
     this.layer = makeLayer();
     root.append(this.layer);
-    this.timeline = new Timeline(scenario.cues);
+    this.look = look;
+    this.timeline = timeline;
     const unit = textSize(scenario.style, width, height);
     const [evenWidth, evenHeight] = this.size;
     this.layout = new Layout(scenario, this.timeline, {
@@ -60,6 +62,11 @@ class Player {
     this.onScreen = [];
     this.bandsNow = null;
     this.forgets = forgets;
+  }
+
+  /** One more that shows the same, in another place; they share what never changes. */
+  another(root) {
+    return new Player(root, this.scenario, this.look, this.timeline);
   }
 
   /**

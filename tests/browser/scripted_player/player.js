@@ -8,6 +8,11 @@
  * x-reach-out  tries every way it knows to reach the address that is its first word
  */
 export async function createPlayer(root, scenario) {
+  if (scenario.language === "x-reach-out") await (reached ??= reachOut(scenario.cues[0].words[0].text));
+  return newPlayer(root, scenario);
+}
+
+function newPlayer(root, scenario) {
   const block = document.createElement("div");
   Object.assign(block.style, { position: "absolute", left: "0", top: "0", width: "16px", height: "16px" });
   root.append(block);
@@ -32,8 +37,8 @@ export async function createPlayer(root, scenario) {
     "x-stray": () => [box, [14, 14, 4, 4]],
     "x-reach-out": () => [box],
   };
-  if (scenario.language === "x-reach-out") await (reached ??= reachOut(scenario.cues[0].words[0].text));
   return {
+    another: (other) => newPlayer(other, scenario),
     captureBox: { x: 0, y: 0, width: 16, height: 16 },
     bands: [box],
     nextChange: (t_s) => t_s,

@@ -47,6 +47,11 @@ export async function analyse(videoId, language, captions = null) {
   return (await startOnce(`/api/videos/${videoId}/analyze`, Object.fromEntries(wishes))).job_id;
 }
 
+/** Have a file fetched from a web address and analysed; resolves to the video's id. */
+export async function analyseFrom(url, language) {
+  return (await startOnce("/api/videos/from-url", { url, language })).video_id;
+}
+
 /** Start a render of `{style, strength, options}`. Resolves to the job's id. */
 export async function render(videoId, choice) {
   return (await startOnce("/api/render/create", { videoId, ...choice })).jobId;

@@ -48,7 +48,9 @@ function cancelButton(jobId, trouble) {
 function stepItems(steps) {
   const names = [...new Set(steps.map((step) => step.name))];
   // `assemble` is in the graph from the start, its chunks join later: order by the work, not by the id.
-  const order = ["ingest", "prosody", "diarize", "transcribe", "merge", "prepare", "chunk", "assemble"];
+  const order = [
+    "fetch", "ingest", "prosody", "diarize", "transcribe", "merge", "prepare", "chunk", "assemble",
+  ];
   names.sort((a, b) => order.indexOf(a) - order.indexOf(b));
   return names.map((name) => stepItem(name, steps.filter((step) => step.name === name)));
 }

@@ -1,5 +1,5 @@
 /** The reader's videos: bring new ones, see how they are doing, open them. */
-import { deleteVideo, listVideos } from "./api.js";
+import { analyseFrom, deleteVideo, listVideos } from "./api.js";
 import { deleteButton } from "./delete_button.js";
 import { fill, h } from "./dom.js";
 import { errorPanel } from "./error_panel.js";
@@ -17,7 +17,8 @@ const REFRESH_MS = 2500; // while something is being worked on
 export function libraryView({ config, uploads }) {
   const view = new Library(uploads);
   const sending = uploadList(uploads);
-  const zone = dropZone(config.max_upload_bytes, (files, language) => view.upload(files, language));
+  const zone = dropZone(config.max_upload_bytes, (files, language) => view.upload(files, language),
+    async (url, language) => go(videoAddress(await analyseFrom(url, language))));
   view.load();
   return {
     title: t("library.title"),

@@ -7,8 +7,11 @@ import { icon } from "./icons.js";
 import { languageSelect } from "./language_select.js";
 import { progressBar } from "./progress_bar.js";
 
-/** The drop zone. `onFiles(files, language)`: what to do with them; language null: detect it. */
-export function dropZone(limit_bytes, onFiles) {
+/**
+ * The drop zone. `onFiles(files, language)`: what to do with them; language null: detect it. `onLink(url, language)`:
+ * what to do with the address of a file.
+ */
+export function dropZone(limit_bytes, onFiles, onLink) {
   const language = languageSelect();
   const take = (files) => files.length > 0 && onFiles([...files], language.chosen());
   const input = h("input.visually-hidden", {
@@ -20,9 +23,33 @@ export function dropZone(limit_bytes, onFiles) {
     h("div.drop-words", {}, h("p.drop-title", {}, t("upload.drop")),
       h("p.hint", { id: "files-hint" }, t("upload.limit", { size: size(limit_bytes) }))),
     h("div.drop-controls", {}, language.element,
-      h("div.file-choice", {}, input, h("label.button.primary", { for: "files" }, t("upload.choose")))));
+      h("div.file-choice", {}, input, h("label.button.primary", { for: "files" }, t("upload.choose")))),
+    linkForm((url) => onLink(url, language.chosen())));
   acceptDrops(zone, take);
   return zone;
+}
+
+/** For a file that lies on the web. */
+function linkForm(onLink) {
+  const trouble = h("div");
+  const address = h("input", {
+    type: "url", name: "url", required: true, maxlength: "2000", placeholder: "https://", "aria-label": t("upload.link"),
+  });
+  const button = h("button.button", { type: "submit" }, t("upload.fetch"));
+  const onSubmit = async (event) => {
+    event.preventDefault();
+    button.disabled = true;
+    fill(trouble);
+    try {
+      await onLink(address.value.trim());
+    } catch (error) {
+      fill(trouble, errorLine(error));
+    } finally {
+      button.disabled = false;
+    }
+  };
+  return h("form.link-form", { on: { submit: onSubmit } },
+    h("span.hint", {}, t("upload.link")), address, button, trouble);
 }
 
 function acceptDrops(zone, take) {

@@ -53,7 +53,7 @@ class VideoView {
     const { analysis } = video;
     if (!analysis) this.put(this.notAnalysed(video));
     else if (analysis.status === "done") this.showResult(video);
-    else if (ended(analysis.status)) this.showEnded(analysis);
+    else if (ended(analysis.status)) this.showEnded(analysis, video.status === "ready");
     else this.follow(analysis.job_id);
   }
 
@@ -77,10 +77,11 @@ class VideoView {
     this.put(result.element, result.leave);
   }
 
-  showEnded({ status, error }) {
+  /** `isThere`: the file is, and so the analysis can be made again. */
+  showEnded({ status, error }, isThere) {
     const another = h("a.button.primary", { href: LIBRARY_ADDRESS }, t("job.another"));
-    const actions = error?.code === "INVALID_MEDIA" ? [another] : [];
-    const again = this.startForm({ primary: actions.length === 0 });
+    const actions = error?.code === "INVALID_MEDIA" || !isThere ? [another] : [];
+    const again = isThere && this.startForm({ primary: actions.length === 0 });
     if (status === "failed") this.put(h("div.stack", {}, errorPanel(error ?? {}, actions), again));
     else this.put(message(t("job.cancelledTitle"), t("job.cancelledHint"), again));
   }
