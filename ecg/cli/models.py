@@ -72,6 +72,9 @@ def list_(everything: bool) -> None:
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = 200  # a log has no edge to fold at
+    if not table.row_count:
+        click.echo("The engine of this machine uses none; --all lists what there is.")
+        return
     console.print(table)
     console.print(f"in {config.models_dir}", soft_wrap=True)
 

@@ -29,6 +29,7 @@ OF_USERS = {
     "videos.analyze": "analyses_per_minute",
     "videos.from_url": "analyses_per_minute",
     "upload_video.request_process": "analyses_per_minute",
+    "upload_video.process_video": "analyses_per_minute",
 }
 #: What takes a password, and so costs time and can be guessed.
 OF_ADDRESSES = frozenset({"auth.signup", "auth.login"})

@@ -191,6 +191,17 @@ class ProcessBody(Body):
         return self
 
 
+class ProcessVideoBody(Body):
+    """The other documented request for an analysis."""
+
+    job_id: Id = Field(
+        description="A UUID of your own: sent again, it starts nothing more and gets the same answer, whose "
+        "`job_id` is the one to ask for."
+    )
+    video_url: Line = Field(min_length=1, max_length=2000)
+    language: Language | None = None
+
+
 class RenderOptions(Body):
     """Picture and file of the finished video; ``null`` keeps the source's.
 

@@ -16,7 +16,15 @@ from ecg.web.api import blueprint, live, settings, store
 from ecg.web.jobs import owned
 from ecg.web.once import Start, accepted_once
 from ecg.web.replies import DownloadReply, ProcessesReply, ProcessStatusReply, StartedReply, UrlReply
-from ecg.web.requests import FilePath, JobPath, OnceHeader, PageQuery, ProcessBody, UrlBody
+from ecg.web.requests import (
+    FilePath,
+    JobPath,
+    OnceHeader,
+    PageQuery,
+    ProcessBody,
+    ProcessVideoBody,
+    UrlBody,
+)
 from ecg.web.tokens import user_id
 from ecg.web.videos import analysis
 
@@ -43,6 +51,14 @@ def generate_url(body: UrlBody) -> UrlReply:
 def request_process(header: OnceHeader, body: ProcessBody) -> Response:
     """Ask for the analysis of a file that was sent."""
     return accepted_once(header, lambda: _process(body))
+
+
+@bp.post("/process-video", responses={202: StartedReply})
+def process_video(body: ProcessVideoBody) -> Response:
+    """The same, once for each `job_id` that you send."""
+    once = OnceHeader.model_validate({"Idempotency-Key": f"process-video {body.job_id}"})
+    asked = ProcessBody.model_validate({"video_url": body.video_url, "language": body.language})
+    return accepted_once(once, lambda: _process(asked))
 
 
 @bp.get("/status/<uuid:job_id>", responses={200: ProcessStatusReply})

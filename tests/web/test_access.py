@@ -29,6 +29,9 @@ BODIES = {
     "POST /api/render/create": {"videoId": "<uuid:video_id>"},
     "POST /api/upload-video/generate-url": {"filename": "a.mp4"},
     "POST /api/upload-video/request-process": {"fileKey": "<path:file_key>"},
+    "POST /api/upload-video/process-video": {
+        "job_id": "11111111-2222-4333-8444-555555555555", "video_url": "/store/<path:file_key>",
+    },
     "PUT /api/styles/<name>": {"title": "Mine"},
     "POST /api/keys": {"name": "mine"},
     "POST /api/auth/password": {"old_password": "wrong wrong", "new_password": "wrong wrong"},

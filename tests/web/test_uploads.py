@@ -187,6 +187,29 @@ def test_the_documented_upload_api_leads_to_an_analysis(ann: Person) -> None:
     assert answer.headers["Content-Disposition"] == "attachment; filename=talk.mp4"
 
 
+def test_a_job_id_of_ones_own_starts_one_analysis_however_often_it_is_sent(ann: Person, bob: Person) -> None:
+    mine = "3f0e7f6c-0f3a-4a57-9d5c-2f1d6f3b8a10"
+
+    def process(person: Person, video_url: str, language: str = "en"):
+        return person.post("/api/upload-video/process-video", job_id=mine, video_url=video_url,
+                           language=language)  # fmt: skip
+
+    urls = {}
+    for person in (ann, bob):
+        made = person.post("/api/upload-video/generate-url", filename="talk.mp4").json
+        assert person.client.put(made["url"], data=b"a video").status_code == 201
+        urls[person.email] = made["video_url"]
+    first, again = process(ann, urls[ann.email]), process(ann, urls[ann.email])
+    assert first.status_code == 202, first.text
+    assert again.json == first.json
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert ann.get("/api/upload-video/jobs").json["total"] == 1
+    assert process(ann, urls[ann.email], language="ko").status_code == 422
+    others = process(bob, urls[bob.email])
+    assert others.status_code == 202, "a job_id is one person's own"
+    assert others.json["job_id"] != first.json["job_id"]
+
+
 @pytest.mark.parametrize("url", [
     "http://169.254.169.254/latest", "file:///etc/passwd", "/store/uploads/x/y/source", "/store/../x", "x",
 ])  # fmt: skip
