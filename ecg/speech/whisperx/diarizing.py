@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import mmap
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +21,11 @@ from ecg.transcript import Turn
 # from more; a GPU holds 32 chunks of 10 s in 2 GB.
 _CHUNKS_ON_CPU, _CHUNKS_ON_GPU = 4, 32
 _LOCAL_SPEAKERS = 3
+# Of more voiceprints than that, those of about three quarters of an hour, only some are taken to find out
+# who there is: each is compared with each, in memory. All are then given to who they are most like.
+_MOST_COMPARED = 4000
+# Rows of a segmentation that are told on from off at once, and samples that are made floats at once.
+_ROWS, _BLOCK = 1000, 60 * SAMPLE_RATE
 # The steps of pyannote that tell how far they are, each with its start and end as a share of the whole.
 _STEPS = {"segmentation": (0.0, 0.2), "embeddings": (0.2, 0.95)}
 
@@ -34,9 +43,11 @@ class Diarizer:
         stack.prepare()
         import torch
 
+        _binarize_in_blocks()
         self.device = device
         self._pipeline = _opened(folder)
         self._pipeline.to(torch.device(device))
+        _compare_fewer(self._pipeline.clustering)
         self.embeddings_shared = _share_embeddings(self._pipeline, torch.device(device))
         # Rows of one chunk stay together, so that no chunk is looked at in two batches.
         chunks = _CHUNKS_ON_GPU if device.startswith("cuda") else _CHUNKS_ON_CPU
@@ -54,9 +65,10 @@ class Diarizer:
         samples = read_wav(wav)
         if not len(samples):
             return ()
-        file = {"waveform": _waveform(samples), "sample_rate": SAMPLE_RATE}
         try:
-            found = self._pipeline(file, num_speakers=speakers, hook=_hook(on_progress))
+            with _on_disk(samples, wav.parent) as (waveform, mapped):
+                file = {"waveform": waveform, "sample_rate": SAMPLE_RATE}
+                found = self._pipeline(file, num_speakers=speakers, hook=_hook(on_progress, mapped))
         except ValueError as error:
             # From scikit-learn, when fewer voiceprints were taken than speakers are asked for.
             if speakers is None or "n_clusters" not in str(error):
@@ -98,21 +110,63 @@ def _share_embeddings(pipeline: Any, device: Any) -> bool:
     return shared is not None
 
 
-def _waveform(samples: Samples) -> Any:
-    """The samples as pyannote takes them: float32 in -1..1, shape (1, n), 4 bytes a sample."""
+def _compare_fewer(clustering: Any) -> None:
+    """Let a clustering of pyannote group no more voiceprints than `_MOST_COMPARED`, evenly taken."""
+    all_of_them = clustering.filter_embeddings
+
+    def some_of_them(*arguments: Any, **options: Any) -> tuple[np.ndarray, ...]:
+        found = all_of_them(*arguments, **options)
+        count = len(found[0])
+        if count <= _MOST_COMPARED:
+            return found
+        taken = np.linspace(0, count - 1, _MOST_COMPARED).astype(int)
+        return tuple(part[taken] for part in found)
+
+    clustering.filter_embeddings = some_of_them
+
+
+def _binarize_in_blocks() -> None:
+    """Tell on from off in parts, for segmentations that are no powerset: it takes 80 bytes a score."""
+    from pyannote.audio.utils import signal
+
+    def in_blocks(scores: np.ndarray, onset: float = 0.5, offset: float | None = None,
+                  initial_state: bool | np.ndarray | None = None) -> np.ndarray:  # fmt: skip
+        def block(rows: slice) -> np.ndarray:
+            state = initial_state[rows] if isinstance(initial_state, np.ndarray) else initial_state
+            return signal.binarize_ndarray(scores[rows], onset, offset, state)
+
+        return np.concatenate([block(slice(at, at + _ROWS)) for at in range(0, len(scores), _ROWS)])
+
+    signal.binarize.register(np.ndarray, in_blocks)
+
+
+@contextmanager
+def _on_disk(samples: Samples, folder: Path) -> Iterator[tuple[Any, mmap.mmap]]:
+    """The samples as pyannote takes them, a tensor of float32 in -1..1, shape (1, n); and its mapped file.
+
+    Four hours are a gigabyte, of which only what is looked at need be in memory.
+    """
     import torch
 
-    return torch.from_numpy(np.multiply(samples, np.float32(1 / 32768), dtype=np.float32)[None])
+    with tempfile.TemporaryFile(dir=folder) as file:
+        file.truncate(4 * len(samples))
+        mapped = mmap.mmap(file.fileno(), 0)
+        waveform = np.frombuffer(mapped, np.float32)
+        for at in range(0, len(samples), _BLOCK):
+            part = slice(at, at + _BLOCK)
+            np.multiply(samples[part], np.float32(1 / 32768), out=waveform[part], dtype=np.float32)
+        yield torch.from_numpy(waveform[None]), mapped
 
 
-def _hook(on_progress: ProgressCallback) -> Any:
-    """What pyannote calls as it goes; each of its steps counts from nothing."""
+def _hook(on_progress: ProgressCallback, mapped: mmap.mmap) -> Any:
+    """What pyannote calls as it goes; each of its steps counts from nothing. What was read is let go of."""
     reached = 0.0
 
     def hook(
         step: str, _artifact: Any, file: Any = None, total: int | None = None, completed: int = 0
     ) -> None:
         nonlocal reached
+        mapped.madvise(mmap.MADV_DONTNEED)
         if total and step in _STEPS:
             start, end = _STEPS[step]
             reached = max(reached, start + (end - start) * min(1.0, completed / total))

@@ -71,6 +71,29 @@ def sounds(conversation, tmp_path_factory) -> dict[str, Path]:
     }
 
 
+def spoken(turns) -> np.ndarray:
+    """Whether somebody speaks, every 10 ms of half a minute."""
+    at_s = np.arange(0, 30, 0.01)
+    return np.any([(at_s >= turn.start_s) & (at_s < turn.end_s) for turn in turns], axis=0)
+
+
+def test_of_a_long_recording_some_voiceprints_say_who_there_is(diarizer, sounds, monkeypatch):
+    from ecg.speech.whisperx import diarizing
+
+    compared = []
+    grouped = diarizer._pipeline.clustering.filter_embeddings
+    monkeypatch.setattr(
+        diarizer._pipeline.clustering, "filter_embeddings",
+        lambda *given, **more: compared.append(grouped(*given, **more)) or compared[-1],
+    )  # fmt: skip
+    whole = diarizer.find_speakers(sounds["conversation"], 2, ignore_progress)
+    monkeypatch.setattr(diarizing, "_MOST_COMPARED", 6)
+    some = diarizer.find_speakers(sounds["conversation"], 2, ignore_progress)
+    assert [len(parts[0]) > 6 for parts in compared] == [True, False]
+    assert {turn.speaker for turn in some} == {turn.speaker for turn in whole}
+    assert np.array_equal(spoken(some), spoken(whole)), "all that is said has a speaker, taken or not"
+
+
 def raw(theirs, wav: Path, speakers: int | None = None):
     from whisperx.audio import load_audio
 
