@@ -54,9 +54,9 @@ def request_process(header: OnceHeader, body: ProcessBody) -> Response:
 
 
 @bp.post("/process-video", responses={202: StartedReply})
-def process_video(body: ProcessVideoBody) -> Response:
-    """The same, once for each `job_id` that you send."""
-    once = OnceHeader.model_validate({"Idempotency-Key": f"process-video {body.job_id}"})
+def process_video(header: OnceHeader, body: ProcessVideoBody) -> Response:
+    """The same, once for each `job_id` that you send; it stands in for the header."""
+    once = header if header.key else OnceHeader.model_validate({"Idempotency-Key": f"job_id {body.job_id}"})
     asked = ProcessBody.model_validate({"video_url": body.video_url, "language": body.language})
     return accepted_once(once, lambda: _process(asked))
 
