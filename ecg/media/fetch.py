@@ -9,7 +9,7 @@ from pathlib import Path
 import requests
 
 from ecg.egress import Egress, Policy, Resolve, check_url, guarded, resolve
-from ecg.errors import BadRequest, DownloadError, InvalidMedia
+from ecg.errors import BadRequest, DownloadError, EcgError, InvalidMedia
 
 _BLOCK_BYTES = 1 << 20
 _PATIENCE_S = 30.0
@@ -37,9 +37,12 @@ def fetch(
                 _write(response, out, policy, on_progress)
         except requests.TooManyRedirects:
             raise InvalidMedia("The address leads on and on; give the link of the file itself.") from None
-        except (requests.RequestException, OSError) as error:
+        except requests.RequestException as error:
             raise _failed(error, egress, policy) from error
-        _check_whole(response, out, egress, policy)
+        if egress.too_much:
+            raise _too_large(policy)
+    if not out.stat().st_size:
+        raise InvalidMedia("The file at the address is empty.")
 
 
 def _check(response: requests.Response, egress: Egress, policy: Policy) -> None:
@@ -74,25 +77,16 @@ def _write(
                 raise _too_slow(policy)
 
 
-def _check_whole(response: requests.Response, out: Path, egress: Egress, policy: Policy) -> None:
-    if egress.too_much:
-        raise _too_large(policy)
-    if not out.stat().st_size:
-        raise InvalidMedia("The file at the address is empty.")
-
-
 def _announced(response: requests.Response) -> int:
     length = response.headers.get("Content-Length", "")
     return int(length) if length.isdigit() else 0
 
 
-def _failed(error: Exception, egress: Egress, policy: Policy) -> Exception:
+def _failed(error: requests.RequestException, egress: Egress, policy: Policy) -> EcgError:
     if egress.refused:
         return _refused(egress)
     if egress.too_much:
         return _too_large(policy)
-    if isinstance(error, OSError) and not isinstance(error, requests.RequestException):
-        return error  # the disk, not the network
     return DownloadError("The file could not be fetched from the address; it is tried again.",
                          cause=type(error).__name__)  # fmt: skip
 
