@@ -84,24 +84,10 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
 
-_TOLD_APART = """
-import resource, sys
-from pathlib import Path
-from ecg.speech.engine import choose_engine
-from tests.speech.sounds import ignore_progress
-wav, name, models = Path(sys.argv[1]), *sys.argv[2:]
-choose_engine(name, Path(models), "").find_speakers(wav, None, ignore_progress)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
-"""
-
-
-def peak_kib(engine: str, models: Path | str, minutes: int, folder: Path, speakers: bool = False) -> int:
-    """The most memory that a fresh process has had, which recognised a reading again and again.
-
-    ``speakers``: or told apart who speaks in it.
-    """
+def peak_kib(engine: str, models: Path | str, minutes: int, folder: Path) -> int:
+    """The most memory that a fresh process has had, which recognised a reading again and again."""
     once = np.concatenate([read_wav(recording("austen-0870.wav", folder)), np.zeros(8000, np.int16)])
     wav = folder / f"{minutes}.wav"
     wavfile.write(wav, 16000, np.resize(once, minutes * 60 * 16000))
-    argv = [sys.executable, "-c", _TOLD_APART if speakers else _RECOGNISED, wav, engine, models]
+    argv = [sys.executable, "-c", _RECOGNISED, wav, engine, models]
     return int(subprocess.run(argv, capture_output=True, text=True, check=True).stdout.split()[-1])

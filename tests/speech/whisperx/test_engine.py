@@ -16,7 +16,6 @@ from ecg.speech.activity import Stretch
 from ecg.speech.engine import choose_engine
 from ecg.transcript import MarkKind
 from tests.speech.sounds import RATE, ignore_progress, recording, write
-from tests.speech.tiny_diarization import make_tiny_diarization
 from tests.speech.whisperx.heard_once import HeardOnce
 from tests.stages.speaking import peak_kib
 
@@ -286,8 +285,6 @@ def test_a_worker_loads_the_models_while_it_starts(tiny_models, monkeypatch):
 def test_an_hour_takes_little_more_memory_than_ten_minutes(tiny_models, tmp_path):
     (tmp_path / "faster-whisper-large-v3").symlink_to(tiny_models / WHISPER)
     (tmp_path / "align-en").symlink_to(tiny_models / "align-en")
-    make_tiny_diarization(tmp_path / "diarization")
-    for speakers in (False, True):
-        peaks = [peak_kib("whisperx", tmp_path, minutes, tmp_path, speakers) for minutes in (10, 60)]
-        print(f"peaks of 10 and 60 minutes in KiB: {peaks}")
-        assert peaks[1] <= 1.5 * peaks[0]
+    peaks = [peak_kib("whisperx", tmp_path, minutes, tmp_path) for minutes in (10, 60)]
+    print(f"peaks of 10 and 60 minutes in KiB: {peaks}")
+    assert peaks[1] <= 1.5 * peaks[0]
