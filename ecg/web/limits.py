@@ -14,7 +14,7 @@ import pybreaker
 from flask import Flask, current_app, request
 from limits import RateLimitItemPerMinute
 from limits.errors import StorageError
-from limits.storage import MemoryStorage, RedisStorage, Storage
+from limits.storage import MemoryStorage, RedisStorage
 from limits.strategies import MovingWindowRateLimiter
 
 from ecg.config import Settings
@@ -41,7 +41,7 @@ class RateLimits:
 
     def __init__(self, redis_url: str) -> None:
         shared = RedisStorage(redis_url, wrap_exceptions=True, socket_timeout=0.3, socket_connect_timeout=0.3)
-        self._shared, self._own = _window(shared), _window(MemoryStorage())
+        self._shared, self._own = MovingWindowRateLimiter(shared), MovingWindowRateLimiter(MemoryStorage())
         self._breaker = pybreaker.CircuitBreaker(fail_max=1, reset_timeout=5, throw_new_error_on_trip=False)
 
     def count(self, what: str, who: str, per_minute: int) -> None:
@@ -73,6 +73,8 @@ def count_sign_in(email: str) -> None:
 
 
 def _count() -> None:
+    if request.method == "OPTIONS":
+        return  # it starts nothing, and nobody is known to have sent it
     endpoint = request.endpoint or ""
     if setting := OF_USERS.get(endpoint):
         _limits().count(setting, user_id(), getattr(settings(), setting))
@@ -83,10 +85,6 @@ def _count() -> None:
 
 def _limits() -> RateLimits:
     return current_app.extensions["ecg.limits"]
-
-
-def _window(storage: Storage) -> MovingWindowRateLimiter:
-    return MovingWindowRateLimiter(storage)
 
 
 def _wait_s(window: MovingWindowRateLimiter, limit: RateLimitItemPerMinute, what: str, who: str) -> int:

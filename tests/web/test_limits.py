@@ -124,6 +124,12 @@ def test_users_do_not_use_up_each_others_limits(limited: Callable[..., Flask]) -
     assert ask(bob) == 202
 
 
+def test_asking_what_an_address_takes_is_not_counted(limited: Callable[..., Flask]) -> None:
+    client = limited(renders_per_minute=1, sign_ins_per_minute=1).test_client()
+    for path in ("/api/render/create", "/api/auth/login"):
+        assert [client.options(path).status_code for _ in range(8)] == [200] * 8
+
+
 def test_a_proxy_that_is_ours_is_believed(limited: Callable[..., Flask]) -> None:
     app = limited(sign_ins_per_minute=1, proxies=1)
 
