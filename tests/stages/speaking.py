@@ -70,7 +70,7 @@ class Drawer:
         return sorted(path.name for path in self.folder.iterdir())
 
 
-_RECOGNISED = """
+_BEGINNING = """
 import resource, sys
 from pathlib import Path
 from ecg.speech.engine import choose_engine
@@ -79,15 +79,16 @@ from tests.speech.sounds import ignore_progress
 from tests.stages.speaking import Drawer
 wav, name, models = Path(sys.argv[1]), *sys.argv[2:]
 engine = choose_engine(name, Path(models), "")
-recognize(wav, wav.parent, engine, "en", Drawer(wav.with_suffix(".parts")), ignore_progress)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
+RECOGNISED = 'recognize(wav, wav.parent, engine, "en", Drawer(wav.with_suffix(".parts")), ignore_progress)'
+SPEAKERS_TOLD = "engine.find_speakers(wav, None, ignore_progress)"
+_END = "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
 
 
-def peak_kib(engine: str, models: Path | str, minutes: int, folder: Path) -> int:
-    """The most memory that a fresh process has had, which recognised a reading again and again."""
+def peak_kib(work: str, engine: str, models: Path | str, minutes: int, folder: Path) -> int:
+    """The most memory that a fresh process has had, which did that to a reading, again and again the same."""
     once = np.concatenate([read_wav(recording("austen-0870.wav", folder)), np.zeros(8000, np.int16)])
     wav = folder / f"{minutes}.wav"
     wavfile.write(wav, 16000, np.resize(once, minutes * 60 * 16000))
-    argv = [sys.executable, "-c", _RECOGNISED, wav, engine, models]
+    argv = [sys.executable, "-c", "\n".join([_BEGINNING, work, _END]), wav, engine, models]
     return int(subprocess.run(argv, capture_output=True, text=True, check=True).stdout.split()[-1])

@@ -16,7 +16,7 @@ from ecg.stages.recognition import recognize
 from tests.speech.sounds import RATE, hum, ignore_progress, talk, write
 from tests.speech.tiny_whisper import make_tiny_whisper
 from tests.speech.word_errors import plain, word_error_rate
-from tests.stages.speaking import TALK, TALK_CHUNK_S, Drawer, Watched, peak_kib
+from tests.stages.speaking import RECOGNISED, TALK, TALK_CHUNK_S, Drawer, Watched, peak_kib
 
 PART_NAMES = ["part-0000.json", "part-0001.json", "part-0002.json"]
 
@@ -203,6 +203,6 @@ def test_memory_holds_a_chunk_and_not_the_recording(offline, tmp_path):
 @pytest.mark.timeout(7200)
 @pytest.mark.skipif("not config.getoption('-m')", reason="takes half an hour; run by name: -m long")
 def test_an_hour_takes_little_more_memory_than_ten_minutes(tmp_path):
-    peaks = [peak_kib("offline", "", minutes, tmp_path) for minutes in (10, 60)]
+    peaks = [peak_kib(RECOGNISED, "offline", "", minutes, tmp_path) for minutes in (10, 60)]
     print(f"peaks of 10 and 60 minutes in KiB: {peaks}")
     assert peaks[1] <= 1.5 * peaks[0]

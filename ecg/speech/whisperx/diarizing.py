@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import mmap
 import tempfile
 from collections.abc import Iterator
@@ -13,12 +14,12 @@ import numpy as np
 
 from ecg.errors import EngineUnavailable, ProcessingError
 from ecg.speech.engine import ProgressCallback
-from ecg.speech.waveform import SAMPLE_RATE, Samples, read_wav
+from ecg.speech.waveform import SAMPLE_RATE, read_wav
 from ecg.speech.whisperx import stack
 from ecg.transcript import Turn
 
-# Chunks whose voiceprints are made at once, each with a row for every local speaker. A CPU gains nothing
-# from more; a GPU holds 32 chunks of 10 s in 2 GB.
+# Chunks that are segmented at once, and whose voiceprints are made at once, each with a row for every local
+# speaker. A CPU gains nothing from more; a GPU holds 32 chunks of 10 s in 2 GB.
 _CHUNKS_ON_CPU, _CHUNKS_ON_GPU = 4, 32
 _LOCAL_SPEAKERS = 3
 # Of more voiceprints than that, those of about three quarters of an hour, only some are taken to find out
@@ -26,6 +27,9 @@ _LOCAL_SPEAKERS = 3
 _MOST_COMPARED = 4000
 # Rows of a segmentation that are told on from off at once, and samples that are made floats at once.
 _ROWS, _BLOCK = 1000, 60 * SAMPLE_RATE
+# Batches after which the C library gives memory back. What they let go of lies in pieces between the small
+# results that are kept, so that it grows by a gigabyte an hour when nobody asks.
+_BATCHES_BETWEEN_TRIMS = 16
 # The steps of pyannote that tell how far they are, each with its start and end as a share of the whole.
 _STEPS = {"segmentation": (0.0, 0.2), "embeddings": (0.2, 0.95)}
 
@@ -49,8 +53,9 @@ class Diarizer:
         self._pipeline.to(torch.device(device))
         _compare_fewer(self._pipeline.clustering)
         self.embeddings_shared = _share_embeddings(self._pipeline, torch.device(device))
-        # Rows of one chunk stay together, so that no chunk is looked at in two batches.
         chunks = _CHUNKS_ON_GPU if device.startswith("cuda") else _CHUNKS_ON_CPU
+        self._pipeline.segmentation_batch_size = chunks
+        # Rows of one chunk stay together, so that no chunk is looked at in two batches.
         self._pipeline.embedding_batch_size = chunks * _LOCAL_SPEAKERS
 
     def find_speakers(
@@ -62,11 +67,10 @@ class Diarizer:
         there are, when that is known. ``on_progress`` gets the finished share, 0..1, and may raise to stop.
         Raises `ProcessingError` where the sound has too little speech to find that many.
         """
-        samples = read_wav(wav)
-        if not len(samples):
+        if not len(read_wav(wav)):
             return ()
         try:
-            with _on_disk(samples, wav.parent) as (waveform, mapped):
+            with _on_disk(wav) as (waveform, mapped):
                 file = {"waveform": waveform, "sample_rate": SAMPLE_RATE}
                 found = self._pipeline(file, num_speakers=speakers, hook=_hook(on_progress, mapped))
         except ValueError as error:
@@ -141,38 +145,48 @@ def _binarize_in_blocks() -> None:
 
 
 @contextmanager
-def _on_disk(samples: Samples, folder: Path) -> Iterator[tuple[Any, mmap.mmap]]:
-    """The samples as pyannote takes them, a tensor of float32 in -1..1, shape (1, n); and its mapped file.
+def _on_disk(wav: Path) -> Iterator[tuple[Any, mmap.mmap]]:
+    """The sound as pyannote takes it, a tensor of float32 in -1..1, shape (1, samples); and its mapped file.
 
     Four hours are a gigabyte, of which only what is looked at need be in memory.
     """
     import torch
 
-    with tempfile.TemporaryFile(dir=folder) as file:
-        file.truncate(4 * len(samples))
-        mapped = mmap.mmap(file.fileno(), 0)
-        waveform = np.frombuffer(mapped, np.float32)
+    with tempfile.TemporaryFile(dir=wav.parent) as file:
+        samples = read_wav(wav)
         for at in range(0, len(samples), _BLOCK):
-            part = slice(at, at + _BLOCK)
-            np.multiply(samples[part], np.float32(1 / 32768), out=waveform[part], dtype=np.float32)
-        yield torch.from_numpy(waveform[None]), mapped
+            file.write(np.multiply(samples[at : at + _BLOCK], np.float32(1 / 32768), dtype=np.float32))
+        file.flush()
+        del samples  # mapped too, and looked at as a whole
+        mapped = mmap.mmap(file.fileno(), 0)
+        yield torch.from_numpy(np.frombuffer(mapped, np.float32)[None]), mapped
 
 
 def _hook(on_progress: ProgressCallback, mapped: mmap.mmap) -> Any:
     """What pyannote calls as it goes; each of its steps counts from nothing. What was read is let go of."""
-    reached = 0.0
+    reached, batches = 0.0, 0
 
     def hook(
         step: str, _artifact: Any, file: Any = None, total: int | None = None, completed: int = 0
     ) -> None:
-        nonlocal reached
+        nonlocal reached, batches
         mapped.madvise(mmap.MADV_DONTNEED)
+        batches += 1
+        if batches % _BATCHES_BETWEEN_TRIMS == 0:
+            _trim()
         if total and step in _STEPS:
             start, end = _STEPS[step]
             reached = max(reached, start + (end - start) * min(1.0, completed / total))
         on_progress(reached)
 
     return hook
+
+
+def _trim() -> None:
+    """Have the C library give back what is free, if it is one that can (glibc)."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def _turns(annotation: Any) -> tuple[Turn, ...]:

@@ -17,7 +17,7 @@ from ecg.speech.engine import choose_engine
 from ecg.transcript import MarkKind
 from tests.speech.sounds import RATE, ignore_progress, recording, write
 from tests.speech.whisperx.heard_once import HeardOnce
-from tests.stages.speaking import peak_kib
+from tests.stages.speaking import RECOGNISED, SPEAKERS_TOLD, peak_kib
 
 WHISPER = "faster-whisper-tiny"
 
@@ -282,9 +282,10 @@ def test_a_worker_loads_the_models_while_it_starts(tiny_models, monkeypatch):
 @pytest.mark.long
 @pytest.mark.timeout(3600)
 @pytest.mark.skipif("not config.getoption('-m')", reason="takes ten minutes; run by name: -m long")
-def test_an_hour_takes_little_more_memory_than_ten_minutes(tiny_models, tmp_path):
-    (tmp_path / "faster-whisper-large-v3").symlink_to(tiny_models / WHISPER)
-    (tmp_path / "align-en").symlink_to(tiny_models / "align-en")
-    peaks = [peak_kib("whisperx", tmp_path, minutes, tmp_path) for minutes in (10, 60)]
+@pytest.mark.parametrize("work", [RECOGNISED, SPEAKERS_TOLD], ids=["recognised", "speakers told"])
+def test_an_hour_takes_little_more_memory_than_ten_minutes(tiny_models, tmp_path, work):
+    for name, made in {"faster-whisper-large-v3": WHISPER, "align-en": "", "diarization": ""}.items():
+        (tmp_path / name).symlink_to(tiny_models / (made or name))
+    peaks = [peak_kib(work, "whisperx", tmp_path, minutes, tmp_path) for minutes in (10, 60)]
     print(f"peaks of 10 and 60 minutes in KiB: {peaks}")
     assert peaks[1] <= 1.5 * peaks[0]
