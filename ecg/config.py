@@ -124,6 +124,15 @@ class Settings:
     access_token_s: int = _setting(900, int, "Seconds an access token is valid.")
     refresh_token_s: int = _setting(30 * 86400, int, "Seconds a refresh token is valid.")
     link_s: int = _setting(900, int, "Seconds a signed upload or download link is valid.")
+    sync_s: float = _setting(
+        300.0, float, "Seconds a request may wait for its analysis (`/transcribe`, "
+        "`/v1/audio/transcriptions`). At most half of a process's threads wait so.",
+    )  # fmt: skip
+    sync_bytes: int = _setting(25 * 1024**2, int, "Largest file of a request that waits, in bytes.")
+    sync_media_s: float = _setting(
+        1500.0, float, "Longest media that a request waits for, in seconds; that of longer ones is told at "
+        "once where to ask for the result.",
+    )  # fmt: skip
 
     worker_queue: str = _setting(
         "", str, "Queue whose tasks this process loads; every worker entry sets it for itself. Empty: all.")

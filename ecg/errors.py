@@ -22,6 +22,7 @@ EcgError
 │   └── EngineUnavailable   ENGINE_UNAVAILABLE   503   the engine named is not installed or has no weights
 ├── GpuMemoryError          GPU_MEMORY_ERROR     503   retryable
 ├── TimeoutExceeded         TIMEOUT_ERROR        504   retryable: a step passed its deadline
+├── StillRunning            STILL_RUNNING        504   a request stopped waiting; its job goes on
 ├── DownloadError           DOWNLOAD_ERROR       502   retryable: a remote source did not hand over a file
 └── ServiceUnavailable      SERVICE_UNAVAILABLE  503   retryable: a service or the browser is away
     └── Outage              SERVICE_UNAVAILABLE  503   what all steps stand on is away: database, disk
@@ -30,6 +31,7 @@ EcgError
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -179,6 +181,12 @@ class TimeoutExceeded(EcgError):
     code, http_status, retryable = "TIMEOUT_ERROR", 504, True
 
 
+class StillRunning(EcgError):
+    """A request stopped waiting for its job, which goes on; ``details`` has ``job_id`` and ``status_url``."""
+
+    code, http_status = "STILL_RUNNING", 504
+
+
 class DownloadError(EcgError):
     """A remote source did not hand over a file."""
 
@@ -199,3 +207,13 @@ class StoreUnavailable(Outage):
     """The store is full, absent or does not answer."""
 
     code = "STORE_UNAVAILABLE"
+
+
+def restored(error: Mapping[str, Any]) -> EcgError:
+    """The error that `EcgError.to_dict` told of; where several share its code, the plainest of them."""
+    kinds = [EcgError]
+    for kind in kinds:  # it grows on the way
+        kinds += kind.__subclasses__()
+    made = next((kind for kind in kinds if kind.code == error["code"]), EcgError)(error["message"])
+    made.details = dict(error["details"])
+    return made

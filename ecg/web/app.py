@@ -19,11 +19,13 @@ from ecg.web import (
     headers,
     jobs,
     keys,
+    openai,
     operations,
     pages,
     render,
     store_links,
     styles,
+    transcribe,
     upload_video,
     uploads,
     videos,
@@ -33,6 +35,7 @@ from ecg.web.limits import init_limits
 from ecg.web.live import LiveProgress
 from ecg.web.replies import ErrorReply
 from ecg.web.tokens import init_tokens, require_user
+from ecg.web.waiting import init_waiting
 
 #: Largest JSON body: a custom scenario of a three-hour film fits in. Uploads do not pass through here.
 MAX_BODY_BYTES = 8 * 1024**2
@@ -79,6 +82,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     headers.init_headers(app)
     app.before_request(_require_user_unless_public)
     init_limits(app, settings)
+    init_waiting(app, settings)
     if settings.proxies:
         known = settings.proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=known, x_proto=known)  # type: ignore[method-assign]
@@ -103,7 +107,8 @@ def _scope() -> Scope | None:
 
 
 def _register_blueprints(app: OpenAPI) -> None:
-    for module in (auth, keys, uploads, videos, jobs, render, styles, upload_video, operations):
+    for module in (auth, keys, uploads, videos, jobs, render, styles, upload_video, transcribe, openai,
+                   operations):  # fmt: skip
         app.register_api(module.bp)
     # Links into another store lead there, not here.
     if isinstance(app.extensions["ecg.store"], LocalStore):

@@ -22,6 +22,8 @@ _DATA = "default-src 'none'; frame-ancestors 'none'"
 #: An uploaded file is shown, but nothing in it runs.
 _FILE = "default-src 'none'; media-src 'self'; frame-ancestors 'none'; sandbox"
 _ADDRESS = re.compile(r"(https?://)?(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:\d+)?")
+#: Where answers are for who asks, and for now.
+_PERSONAL = ("/api/", "/v1/", "/transcribe", "/jobs/")
 _POLICIES = {"pages": _PAGE, "operations.docs": _DOCS, "store_links": _FILE, "static": _PAGE}
 
 
@@ -52,7 +54,7 @@ def _set_headers(response: Response) -> Response:
     response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
     if request.is_secure:
         response.headers["Strict-Transport-Security"] = "max-age=31536000"
-    if request.path.startswith("/api/"):
+    if request.path.startswith(_PERSONAL):
         response.headers["Cache-Control"] = "no-store"
     return response
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 from flask import redirect, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from ecg import history
 from ecg.db import transaction
 from ecg.jobs import lifecycle
-from ecg.models import Job
+from ecg.models import Job, JobStatus
 from ecg.web import present
-from ecg.web.api import blueprint
+from ecg.web.api import blueprint, store
 from ecg.web.headers import stream_base
 from ecg.web.replies import JobReply, JobsReply
 from ecg.web.requests import JobPath, JobsQuery
@@ -67,3 +70,15 @@ def stop(job_id: str, kind: str | None = None) -> Job:
     with transaction() as session:
         history.job(session, user_id(), job_id, kind)
         return lifecycle.cancel(session, job_id)
+
+
+def analysis_of(job: Job) -> dict[str, Any] | None:
+    """What an analysis found; ``None`` before it is done."""
+    if job.status != JobStatus.DONE:
+        return None
+    with transaction() as session:
+        key = history.files_of(session, [job.id], "merge", "analysis.json").get(job.id)
+    if key is None:
+        return None
+    with store().open(key) as file:
+        return json.load(file)

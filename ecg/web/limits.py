@@ -30,6 +30,8 @@ OF_USERS = {
     "videos.from_url": "analyses_per_minute",
     "upload_video.request_process": "analyses_per_minute",
     "upload_video.process_video": "analyses_per_minute",
+    "transcribe.transcribe": "analyses_per_minute",
+    "openai.transcriptions": "analyses_per_minute",
 }
 #: What takes a password, and so costs time and can be guessed.
 OF_ADDRESSES = frozenset({"auth.signup", "auth.login"})

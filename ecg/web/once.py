@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from flask import Response, jsonify, request
 from pydantic import BaseModel
 from sqlalchemy.orm import Session
+from werkzeug.datastructures import FileStorage
 
 from ecg import idempotency
 from ecg.db import transaction
@@ -28,38 +30,57 @@ def accepted_once(header: OnceHeader, prepare: Callable[[], Start]) -> Response:
     the same when it is done again; it gives what is to be done in the one transaction that also keeps
     the answer. An error rolls all of it back and is not kept: the same request may be sent again.
     """
+    started = started_once(header, prepare)
+    response = jsonify(started.body)
+    response.status_code = _ACCEPTED
+    if started.replayed:
+        response.headers["Idempotent-Replayed"] = "true"
+    return response
+
+
+@dataclass(frozen=True)
+class Started:
+    """What starting work was answered; ``replayed``: to an earlier sending of the request."""
+
+    body: Mapping[str, Any]
+    replayed: bool = False
+
+
+def started_once(header: OnceHeader, prepare: Callable[[], Start]) -> Started:
+    """The same for a request that has another answer to give than that its work was accepted."""
     if header.key is None:
         start = prepare()
         with transaction() as session:
             reply = start(session)
-        return _response(_ACCEPTED, reply.model_dump(mode="json", by_alias=True))
+        return Started(reply.model_dump(mode="json", by_alias=True))
     asked = idempotency.Request(user_id(), header.key, _fingerprint())
     with transaction() as session:
         kept = idempotency.answered(session, asked)
-    return _replay(kept) if kept else _first(asked, prepare())
+    return Started(kept.body, replayed=True) if kept else _first(asked, prepare())
 
 
-def _first(asked: idempotency.Request, start: Start) -> Response:
+def _first(asked: idempotency.Request, start: Start) -> Started:
     with transaction() as session:
         kept = idempotency.begin(session, asked)
         if kept is None:
             body = start(session).model_dump(mode="json", by_alias=True)
             answer = idempotency.keep(session, asked, _ACCEPTED, body)
-    return _replay(kept) if kept else _response(answer.status, answer.body)
+    return Started(kept.body, replayed=True) if kept else Started(answer.body)
 
 
 def _fingerprint() -> str:
-    body = json.dumps(request.get_json(silent=True), sort_keys=True, separators=(",", ":"))
+    sent = _form() if request.files else request.get_json(silent=True)
+    body = json.dumps(sent, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(f"{request.method} {request.path}\n{body}".encode()).hexdigest()
 
 
-def _replay(kept: idempotency.Answer) -> Response:
-    response = _response(kept.status, kept.body)
-    response.headers["Idempotent-Replayed"] = "true"
-    return response
+def _form() -> list[tuple[str, str]]:
+    """The fields of a form, with a digest in place of each file."""
+    return sorted([*request.form.items(multi=True),
+                   *((name, _digest(file)) for name, file in request.files.items(multi=True))])  # fmt: skip
 
 
-def _response(status: int, body: Mapping[str, Any]) -> Response:
-    response = jsonify(body)
-    response.status_code = status
-    return response
+def _digest(file: FileStorage) -> str:
+    digest = hashlib.file_digest(file.stream, "sha256").hexdigest()  # type: ignore[arg-type]
+    file.stream.seek(0)
+    return digest

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 
 class Reply(BaseModel):
@@ -229,6 +229,80 @@ class ProcessesReply(Reply):
     page: int
     limit: int
     total: int
+
+
+class JobStatusReply(ProcessStatusReply):
+    """The answer of the analyzer's documents, with the error in their fields too."""
+
+    error_message: str | None
+    error_code: str | None
+
+
+class TranscriptionReply(Reply):
+    """OpenAI's answer in `json`."""
+
+    text: str
+
+
+class TranscriptionWord(Reply):
+    word: str
+    start: float
+    end: float
+
+
+class TranscriptionSegment(Reply):
+    """``null``: ECG's engines do not measure it, or not over a segment."""
+
+    id: int
+    seek: int | None = None
+    start: float
+    end: float
+    text: str
+    tokens: list[int] | None = None
+    temperature: float | None = None
+    avg_logprob: float | None = None
+    compression_ratio: float
+    no_speech_prob: float | None = None
+    speaker: str | None = Field(description="Beyond OpenAI's answer: who speaks.")
+
+
+class VerboseTranscriptionReply(TranscriptionReply):
+    """OpenAI's answer in `verbose_json`, and beyond it what made it and what to look at again."""
+
+    task: str = "transcribe"
+    language: str = Field(description="As a code, such as `en`.")
+    duration: float
+    segments: list[TranscriptionSegment] | None
+    words: list[TranscriptionWord] | None
+    engine: str
+    warnings: list[str]
+
+
+class DiarizedSegment(Reply):
+    id: str
+    type: str = "transcript.text.segment"
+    start: float
+    end: float
+    speaker: str
+    text: str
+
+
+class DiarizedTranscriptionReply(TranscriptionReply):
+    """OpenAI's answer in `diarized_json`."""
+
+    task: str = "transcribe"
+    duration: float
+    segments: list[DiarizedSegment]
+
+
+class TranscriptionAnswer(
+    RootModel[VerboseTranscriptionReply | DiarizedTranscriptionReply | TranscriptionReply]
+):
+    """As `response_format` asks."""
+
+    model_config = {"openapi_extra": {"content": {  # type: ignore[typeddict-unknown-key]
+        kind: {"schema": {"type": "string"}} for kind in ("text/plain", "application/x-subrip", "text/vtt")
+    }}}  # fmt: skip
 
 
 class StyleReply(Reply):

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import re
+import textwrap
 import unicodedata
 import uuid
 from functools import cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast, get_args
 
+from flask_openapi3 import FileStorage
 from pydantic import (
     AfterValidator,
     AliasChoices,
@@ -17,6 +21,7 @@ from pydantic import (
     RootModel,
     model_validator,
 )
+from werkzeug.datastructures import FileStorage as WerkzeugFile
 
 from ecg.api_keys import Scope
 from ecg.captions import sidecars
@@ -122,8 +127,16 @@ class UrlBody(Body):
 _MOST_SCRIPT = 400_000
 
 
+_LONGEST_HOTWORD = 80
+_MOST_HOTWORDS = 100
+
+
+def _has_words(text: str) -> bool:
+    return any(letter.isalnum() for letter in text)
+
+
 def _some_words(text: str) -> str:
-    if not any(letter.isalnum() for letter in text):
+    if not _has_words(text):
         raise ValueError("must have letters or digits")
     return " ".join(text.split())
 
@@ -135,7 +148,7 @@ def _some_script(text: str) -> str:
     return text
 
 
-Hotword = Annotated[Line, Field(min_length=1, max_length=80), AfterValidator(_some_words)]
+Hotword = Annotated[Line, Field(min_length=1, max_length=_LONGEST_HOTWORD), AfterValidator(_some_words)]
 
 
 Engine = Literal["auto", "whisperx", "faster-whisper", "offline"]
@@ -200,6 +213,71 @@ class ProcessVideoBody(Body):
     )
     video_url: Line = Field(min_length=1, max_length=2000)
     language: Language | None = None
+
+
+def _some_file(given: object) -> FileStorage:
+    if not isinstance(given, WerkzeugFile):
+        raise ValueError("must be a file of the form, with a file name")
+    return cast(FileStorage, given)
+
+
+def _as_text(given: object) -> object:
+    # A field of a form that reads as JSON has been taken for it.
+    return given if given is None or isinstance(given, str) else json.dumps(given, ensure_ascii=False)
+
+
+SentFile = Annotated[FileStorage, AfterValidator(_some_file)]
+
+
+class TranscribeForm(Body):
+    """The documented request for an analysis that is waited for."""
+
+    file: SentFile = Field(description="A short video or sound file.")
+    language: Language | None = Field(None, description="BCP 47, such as `en`; nothing or `auto`: detect.")
+    engine: Engine | None = None
+    speakers: int | None = Field(None, ge=1, le=20, description="How many speak; nothing: find out.")
+
+
+class TranscriptionForm(Body):
+    """OpenAI's request for a transcription."""
+
+    file: SentFile = Field(description="A short video or sound file.")
+    model: Engine | Literal[
+        "whisper-1", "gpt-transcribe", "gpt-4o-transcribe", "gpt-4o-mini-transcribe",
+        "gpt-4o-transcribe-diarize",
+    ] = Field(description="One of ECG's engines; OpenAI's names mean the engine that is set up here.")
+    language: Language | None = Field(None, description="ISO 639-1, such as `en`; nothing: detect.")
+    prompt: Annotated[str, Field(max_length=4000), BeforeValidator(_as_text)] | None = Field(
+        None, description="Names and terms that are likely to be said, with commas between them."
+    )
+    keywords: list[Hotword] = Field(
+        [], max_length=_MOST_HOTWORDS, alias="keywords[]", description="The same, as a list."
+    )
+    response_format: Literal["json", "verbose_json", "diarized_json", "text", "srt", "vtt"] = "json"
+    temperature: float = Field(0.0, ge=0, le=1, allow_inf_nan=False, description="Not used.")
+    timestamp_granularities: list[Literal["word", "segment"]] = Field(
+        [], max_length=2, alias="timestamp_granularities[]",
+        description="What `verbose_json` has: `word`, `segment` or both. Nothing: segments.",
+    )
+    stream: Literal[False] = Field(False, description="Answers are not streamed; `/api/jobs` has events.")
+
+    @property
+    def engine(self) -> str | None:
+        """The engine asked for by its own name."""
+        return self.model if self.model in get_args(Engine) else None
+
+    @property
+    def hotwords(self) -> list[str]:
+        """What is likely to be said, as the engines take it."""
+        pieces = re.split(r"[,;\n、，；]", self.prompt or "")
+        terms = [term for piece in pieces for term in textwrap.wrap(piece, _LONGEST_HOTWORD)]
+        return [*self.keywords, *filter(_has_words, terms)][:_MOST_HOTWORDS]
+
+    @model_validator(mode="after")
+    def _check_together(self) -> TranscriptionForm:
+        if self.timestamp_granularities and self.response_format != "verbose_json":
+            raise ValueError("timestamp_granularities[] needs the response_format verbose_json")
+        return self
 
 
 class RenderOptions(Body):

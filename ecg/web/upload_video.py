@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from urllib.parse import urlsplit
 
 from flask import Response
@@ -13,7 +12,7 @@ from ecg.errors import NotFound
 from ecg.models import Job, JobKind, JobStatus
 from ecg.web import present, uploads
 from ecg.web.api import blueprint, live, settings, store
-from ecg.web.jobs import owned
+from ecg.web.jobs import analysis_of, owned
 from ecg.web.once import Start, accepted_once
 from ecg.web.replies import DownloadReply, ProcessesReply, ProcessStatusReply, StartedReply, UrlReply
 from ecg.web.requests import (
@@ -65,7 +64,7 @@ def process_video(header: OnceHeader, body: ProcessVideoBody) -> Response:
 def status(path: JobPath) -> ProcessStatusReply:
     """How an analysis is doing, and what it found."""
     job = owned(path.job_id, JobKind.ANALYSIS)
-    return _status(job, _result(job))
+    return process_status(job, analysis_of(job))
 
 
 @bp.get("/jobs", responses={200: ProcessesReply})
@@ -74,7 +73,7 @@ def jobs(query: PageQuery) -> ProcessesReply:
     with transaction() as session:
         rows, total = history.page(session, user_id(), offset=query.offset, limit=query.limit,
                                    kind=JobKind.ANALYSIS)  # fmt: skip
-    shown = [_status(job, None) for job in rows]
+    shown = [process_status(job, None) for job in rows]
     return ProcessesReply(jobs=shown, page=query.page, limit=query.limit, total=total)
 
 
@@ -102,19 +101,9 @@ def _key_in(video_url: str) -> str:
     return path.removeprefix("/store/")
 
 
-def _status(job: Job, result: dict | None) -> ProcessStatusReply:
+def process_status(job: Job, result: dict | None) -> ProcessStatusReply:
+    """An analysis in the documented words."""
     return ProcessStatusReply(
         job_id=job.id, status=_STATUS[JobStatus(job.status)], progress=live().percents([job])[job.id],
         message=present.message(job.milestone)["en"], result=result, error=job.error,
     )  # fmt: skip
-
-
-def _result(job: Job) -> dict | None:
-    if job.status != JobStatus.DONE:
-        return None
-    with transaction() as session:
-        key = history.files_of(session, [job.id], "merge", "analysis.json").get(job.id)
-    if key is None:
-        return None
-    with store().open(key) as file:
-        return json.load(file)

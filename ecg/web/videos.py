@@ -97,14 +97,14 @@ def prosody(path: VideoPath) -> Response:
 @bp.get("/<uuid:video_id>/scenario", responses={200: {"description": "A scenario", **_OBJECT}})
 def scenario(path: VideoPath, query: ScenarioQuery) -> dict[str, Any]:
     """The captions of the newest finished analysis, composed in a style."""
-    return _composed(owned(path.video_id), query).to_json()
+    return composed(owned(path.video_id), query).to_json()
 
 
 @bp.get("/<uuid:video_id>/captions/<format>", responses={200: {"description": "A sidecar file", **_FILE}})
 def captions(path: CaptionsPath, query: ScenarioQuery) -> Response:
     """The captions of the newest finished analysis as a file: srt, vtt, ass, ttml, json or txt."""
     form, row = sidecars.format_named(path.format), owned(path.video_id)
-    content = sidecars.write(_composed(row, query), form.name).encode()
+    content = sidecars.write(composed(row, query), form.name).encode()
     name = f"{row.filename.rpartition('.')[0] or row.filename}.{form.extension}"
     return send_file(io.BytesIO(content), mimetype=form.media_type, as_attachment=True, download_name=name)
 
@@ -113,7 +113,7 @@ def captions(path: CaptionsPath, query: ScenarioQuery) -> Response:
 def quality(path: VideoPath, query: QualityQuery) -> dict[str, Any]:
     """How readable these captions are, against published limits."""
     profile = load_profile(query.profile)
-    return report(_composed(owned(path.video_id), query), profile, query.fps).to_json()
+    return report(composed(owned(path.video_id), query), profile, query.fps).to_json()
 
 
 def owned(video_id: str) -> Video:
@@ -206,7 +206,7 @@ def _key(row: Video, name: str) -> str:
     return key
 
 
-def _composed(row: Video, query: ScenarioQuery) -> Scenario:
+def composed(row: Video, query: ScenarioQuery) -> Scenario:
     style = style_named(query.style, query.strength)
     with store().open(_key(row, "analysis.json")) as file:
         transcript = Transcript.from_json(json.load(file))
