@@ -38,7 +38,7 @@ def transcriptions(
 
     The file becomes a video of yours, analysed as any other; the headers `ECG-Video-Id` and `ECG-Job-Id` name
     both, and `ECG-Engine` says what listened. An error that names a `job_id` leaves that job as it is: after
-    `STILL_RUNNING` it goes on. The request sent again under the same `Idempotency-Key` waits for the same job.
+    `STILL_RUNNING` it goes on. Sent again under its `Idempotency-Key`, the request waits for the same job.
     """
     with waiting.analysed(form.file, header, language=form.language, engine=form.engine,
                           hotwords=form.hotwords) as found:  # fmt: skip
@@ -80,7 +80,7 @@ def _answer(found: waiting.Found, form: TranscriptionForm) -> TranscriptionReply
     match form.response_format:
         case "srt" | "vtt" as name:
             captions = sidecars.write(composed(owned(found.video_id), _AS_USUAL), name)
-            return Response(captions, mimetype=sidecars.format_named(name).media_type)
+            return Response(captions, content_type=f"{sidecars.FORMATS[name].media_type}; charset=utf-8")
         case "text":
             return Response(f"{_text(transcript)}\n", mimetype="text/plain")
         case "verbose_json":

@@ -242,8 +242,8 @@ class TranscriptionForm(Body):
     """OpenAI's request for a transcription."""
 
     file: SentFile = Field(description="A short video or sound file.")
-    model: Engine | Literal[
-        "whisper-1", "gpt-transcribe", "gpt-4o-transcribe", "gpt-4o-mini-transcribe",
+    model: Literal[
+        Engine, "whisper-1", "gpt-transcribe", "gpt-4o-transcribe", "gpt-4o-mini-transcribe",
         "gpt-4o-transcribe-diarize",
     ] = Field(description="One of ECG's engines; OpenAI's names mean the engine that is set up here.")
     language: Language | None = Field(None, description="ISO 639-1, such as `en`; nothing: detect.")

@@ -23,7 +23,7 @@ def transcribe(header: OnceHeader, form: TranscribeForm) -> tuple[dict[str, Any]
     """Analyse a short file and wait for what is found.
 
     The file becomes a video of yours. An error that names a `job_id` leaves that job as it is: after
-    `STILL_RUNNING` it goes on. The request sent again under the same `Idempotency-Key` waits for the same job.
+    `STILL_RUNNING` it goes on. Sent again under its `Idempotency-Key`, the request waits for the same job.
     """
     with waiting.analysed(form.file, header, language=form.language, engine=form.engine,
                           speakers=form.speakers) as found:  # fmt: skip
