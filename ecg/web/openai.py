@@ -9,7 +9,7 @@ from flask import Response, current_app
 
 from ecg.captions import sidecars
 from ecg.transcript import Segment, Transcript, glued
-from ecg.web import waiting
+from ecg.web import forms, waiting
 from ecg.web.api import blueprint
 from ecg.web.replies import (
     DiarizedSegment,
@@ -30,16 +30,16 @@ bp.before_request(waiting.allow_file)
 _AS_USUAL = ScenarioQuery.model_validate({})
 
 
-@bp.post("/transcriptions", responses={200: TranscriptionAnswer, 413: ErrorReply, 504: ErrorReply})
-def transcriptions(
-    header: OnceHeader, form: TranscriptionForm
-) -> tuple[TranscriptionReply | Response, int, dict[str, str]]:
+@bp.post("/transcriptions", responses={200: TranscriptionAnswer, 413: ErrorReply, 504: ErrorReply},
+         openapi_extensions=forms.documented(TranscriptionForm))  # fmt: skip
+def transcriptions(header: OnceHeader) -> tuple[TranscriptionReply | Response, int, dict[str, str]]:
     """Write down what is spoken in a short file, as OpenAI's API does.
 
     The file becomes a video of yours, analysed as any other; the headers `ECG-Video-Id` and `ECG-Job-Id` name
     both, and `ECG-Engine` says what listened. An error that names a `job_id` leaves that job as it is: after
     `STILL_RUNNING` it goes on. Sent again under its `Idempotency-Key`, the request waits for the same job.
     """
+    form = forms.sent(TranscriptionForm)
     with waiting.analysed(form.file, header, language=form.language, engine=form.engine,
                           hotwords=form.hotwords) as found:  # fmt: skip
         answer = _answer(found, form)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import textwrap
 import unicodedata
@@ -141,11 +140,15 @@ def _some_words(text: str) -> str:
     return " ".join(text.split())
 
 
-def _some_script(text: str) -> str:
+def _legible(text: str) -> str:
     if any(unicodedata.category(letter) in {"Cc", "Cs"} and not letter.isspace() for letter in text):
         raise ValueError("must not hold control characters other than line breaks")
-    _some_words(text)
     return text
+
+
+def _some_script(text: str) -> str:
+    _some_words(text)
+    return _legible(text)
 
 
 Hotword = Annotated[Line, Field(min_length=1, max_length=_LONGEST_HOTWORD), AfterValidator(_some_words)]
@@ -221,11 +224,6 @@ def _some_file(given: object) -> FileStorage:
     return cast(FileStorage, given)
 
 
-def _as_text(given: object) -> object:
-    # A field of a form that reads as JSON has been taken for it.
-    return given if given is None or isinstance(given, str) else json.dumps(given, ensure_ascii=False)
-
-
 SentFile = Annotated[FileStorage, AfterValidator(_some_file)]
 
 
@@ -247,8 +245,8 @@ class TranscriptionForm(Body):
         "gpt-4o-transcribe-diarize",
     ] = Field(description="One of ECG's engines; OpenAI's names mean the engine that is set up here.")
     language: Language | None = Field(None, description="ISO 639-1, such as `en`; nothing: detect.")
-    prompt: Annotated[str, Field(max_length=4000), BeforeValidator(_as_text)] | None = Field(
-        None, description="Names and terms that are likely to be said, with commas between them."
+    prompt: Annotated[str, AfterValidator(_legible)] = Field(
+        "", max_length=4000, description="Names and terms that are likely to be said, with commas between."
     )
     keywords: list[Hotword] = Field(
         [], max_length=_MOST_HOTWORDS, alias="keywords[]", description="The same, as a list."
@@ -259,7 +257,7 @@ class TranscriptionForm(Body):
         [], max_length=2, alias="timestamp_granularities[]",
         description="What `verbose_json` has: `word`, `segment` or both. Nothing: segments.",
     )
-    stream: Literal[False] = Field(False, description="Answers are not streamed; `/api/jobs` has events.")
+    stream: bool = Field(False, description="Answers are not streamed: only `false` is taken.")
 
     @property
     def engine(self) -> str | None:
@@ -269,12 +267,14 @@ class TranscriptionForm(Body):
     @property
     def hotwords(self) -> list[str]:
         """What is likely to be said, as the engines take it."""
-        pieces = re.split(r"[,;\n、，；]", self.prompt or "")
+        pieces = [" ".join(piece.split()) for piece in re.split(r"[,;\n、，；]", self.prompt)]
         terms = [term for piece in pieces for term in textwrap.wrap(piece, _LONGEST_HOTWORD)]
         return [*self.keywords, *filter(_has_words, terms)][:_MOST_HOTWORDS]
 
     @model_validator(mode="after")
     def _check_together(self) -> TranscriptionForm:
+        if self.stream:
+            raise ValueError("stream: answers are not streamed; send no stream, or false")
         if self.timestamp_granularities and self.response_format != "verbose_json":
             raise ValueError("timestamp_granularities[] needs the response_format verbose_json")
         return self

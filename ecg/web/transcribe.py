@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ecg.models import JobKind
-from ecg.web import waiting
+from ecg.web import forms, waiting
 from ecg.web.api import blueprint
 from ecg.web.jobs import analysis_of, owned
 from ecg.web.replies import ErrorReply, JobStatusReply
@@ -18,13 +18,15 @@ bp.before_request(waiting.allow_file)
 _ANALYSIS = {"description": "The analysis", "content": {"application/json": {"schema": {"type": "object"}}}}
 
 
-@bp.post("/transcribe", responses={200: _ANALYSIS, 413: ErrorReply, 504: ErrorReply})
-def transcribe(header: OnceHeader, form: TranscribeForm) -> tuple[dict[str, Any], int, dict[str, str]]:
+@bp.post("/transcribe", responses={200: _ANALYSIS, 413: ErrorReply, 504: ErrorReply},
+         openapi_extensions=forms.documented(TranscribeForm))  # fmt: skip
+def transcribe(header: OnceHeader) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Analyse a short file and wait for what is found.
 
     The file becomes a video of yours. An error that names a `job_id` leaves that job as it is: after
     `STILL_RUNNING` it goes on. Sent again under its `Idempotency-Key`, the request waits for the same job.
     """
+    form = forms.sent(TranscribeForm)
     with waiting.analysed(form.file, header, language=form.language, engine=form.engine,
                           speakers=form.speakers) as found:  # fmt: skip
         return found.transcript, 200, found.headers

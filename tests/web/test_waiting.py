@@ -97,6 +97,16 @@ def test_the_answer_comes_when_the_job_is_done(
     assert (video["content_type"], video["size_bytes"]) == ("audio/mpeg", 5)
 
 
+def test_speakers_are_told_in_diarized_json(ann: Person, threads: ThreadPoolExecutor) -> None:
+    waiting = threads.submit(send, ann, "/v1/audio/transcriptions", response_format="diarized_json")
+    work_off(new_job(waiting))
+    assert waiting.result(PATIENCE_S).json == {
+        "text": "Hello there", "task": "transcribe", "duration": 3.0,
+        "segments": [{"id": "seg_0", "type": "transcript.text.segment", "start": 0.5, "end": 1.6,
+                      "speaker": "SPEAKER_00", "text": "Hello there"}],
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("path", ROUTES)
 def test_who_waits_too_long_is_told_where_to_ask_and_may_wait_again(
     made: Callable[..., Flask], path: str
@@ -180,9 +190,11 @@ WRONG: tuple[tuple[dict[str, Any], str | None, str], ...] = (
     ({"model": "large"}, "model", "whisper-1"),
     ({"response_format": "docx"}, "response_format", "verbose_json"),
     ({"language": "the English one"}, "language", "pattern"),
-    ({"stream": "true"}, "stream", "False"),
+    ({"stream": "true"}, "stream", "not streamed"),
     ({"temperature": "2"}, "temperature", "1"),
     ({"timestamp_granularities[]": "word"}, None, "needs the response_format verbose_json"),
+    ({"prompt": "a\0b"}, "prompt", "control characters"),
+    ({"keywords[]": "..."}, "keywords[].0", "letters"),
     ({"include[]": "logprobs"}, "include[]", "no such field"),
 )
 
@@ -200,14 +212,14 @@ def test_a_wrong_field_is_refused_by_name(ann: Person) -> None:
 
 def test_prompt_and_keywords_are_what_is_likely_to_be_said(made: Callable[..., Flask]) -> None:
     ann = Person(made(sync_s=0), "ann@example.org")
-    spoken = {"prompt": "Kim Yuna, ...\nthe ISU", "keywords[]": ["Seoul", "Goyang"], "model": "offline"}
+    spoken = {"prompt": "Kim Yuna, ...\nthe ISU", "keywords[]": ["Seoul", "1961"], "model": "offline"}
     assert send(ann, "/v1/audio/transcriptions", **spoken).status_code == 504
-    assert send(ann, "/v1/audio/transcriptions", prompt="1961").status_code == 504
+    assert send(ann, "/v1/audio/transcriptions", prompt="1.50").status_code == 504
     with transaction() as session:
         named, number = session.scalars(select(Job.params).order_by(Job.created_at))
-    assert named["hotwords"] == ["Seoul", "Goyang", "Kim Yuna", "the ISU"]
+    assert named["hotwords"] == ["Seoul", "1961", "Kim Yuna", "the ISU"]
     assert (named["engine"], number["engine"]) == ("offline", None)
-    assert number["hotwords"] == ["1961"]
+    assert number["hotwords"] == ["1.50"]
 
 
 def test_a_file_may_be_larger_than_other_bodies_but_not_than_its_limit(made: Callable[..., Flask]) -> None:
