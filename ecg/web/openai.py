@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from functools import reduce
 
 from flask import Response, current_app
@@ -79,7 +80,7 @@ def _answer(found: waiting.Found, form: TranscriptionForm) -> TranscriptionReply
     transcript = Transcript.from_json(found.transcript)
     match form.response_format:
         case "srt" | "vtt" as name:
-            captions = sidecars.write(composed(owned(found.video_id), _AS_USUAL), name)
+            captions = sidecars.write(composed(owned(found.job.video_id), _AS_USUAL), name)
             return Response(captions, content_type=f"{sidecars.FORMATS[name].media_type}; charset=utf-8")
         case "text":
             return Response(f"{_text(transcript)}\n", mimetype="text/plain")
@@ -99,7 +100,7 @@ def _joined(text: str, more: str) -> str:
     return f"{text}{more}" if not text or glued(text, more) else f"{text} {more}"
 
 
-def _verbose(transcript: Transcript, asked: list) -> VerboseTranscriptionReply:
+def _verbose(transcript: Transcript, asked: Sequence[str]) -> VerboseTranscriptionReply:
     segments = [_segment(number, segment) for number, segment in enumerate(transcript.segments)]
     words = [TranscriptionWord(word=w.text, start=w.start_s, end=w.end_s) for w in transcript.words]
     return VerboseTranscriptionReply(

@@ -53,17 +53,19 @@ _FIELDS_BYTES = 64 * 1024
 
 @dataclass(frozen=True)
 class Found:
-    """What an analysis found, in the form of `ecg.transcript.Transcript`."""
+    """What an analysis found, in the form of `ecg.transcript.Transcript`; ``replayed``: by an earlier sending
+    of the request."""
 
-    job_id: str
-    video_id: str
+    job: Job
     transcript: dict[str, Any]
+    replayed: bool
 
     @property
     def headers(self) -> dict[str, str]:
         """What every answer says, whatever its form: the engine that listened, and where the rest is."""
-        engine = str(self.transcript["metadata"].get("engine", ""))
-        return {"ECG-Engine": engine, "ECG-Job-Id": self.job_id, "ECG-Video-Id": self.video_id}
+        engine = self.transcript["metadata"]["engine"]
+        told = {"ECG-Engine": engine, "ECG-Job-Id": self.job.id, "ECG-Video-Id": self.job.video_id}
+        return told | {"Idempotent-Replayed": "true"} if self.replayed else told
 
 
 def init_waiting(app: Flask, settings: Settings) -> None:
@@ -91,10 +93,10 @@ def analysed(
         return _completed(video, analysis(video.id, language, engine, **params))
 
     with _place():
-        job_id = started_once(header, prepare).body["job_id"]
-        with _naming(job_id):
-            job = _ended(job_id)
-            yield Found(job.id, job.video_id, _found(job))
+        started = started_once(header, prepare)
+        with _naming(started.body["job_id"]):
+            job = _ended(started.body["job_id"])
+            yield Found(job, _transcript(job), started.replayed)
 
 
 @contextlib.contextmanager
@@ -166,9 +168,9 @@ def _ended(job_id: str) -> Job:
     begun_s = time.monotonic()
     while (job := _as_it_stands(job_id)) is None or job.status in ACTIVE_JOBS:
         if job and (job.media_s or 0.0) > settings().sync_media_s:
-            raise StillRunning("The file is too long to be waited for; its analysis goes on; ask later.")
+            raise StillRunning("The file is too long to wait for. Its analysis goes on: ask for it later.")
         if time.monotonic() - begun_s > settings().sync_s or _client_left():
-            raise StillRunning("The analysis takes longer than a request may; it goes on; ask later.")
+            raise StillRunning("The analysis takes longer than a request may. It goes on: ask for it later.")
         time.sleep(_POLL_S)
     return job
 
@@ -193,10 +195,10 @@ def _client_left() -> bool:
         return True
 
 
-def _found(job: Job) -> dict[str, Any]:
+def _transcript(job: Job) -> dict[str, Any]:
     if job.status == JobStatus.CANCELLED:
         raise Cancelled("The analysis was cancelled; ask for another.")
-    if job.error is not None:
+    if job.status == JobStatus.FAILED and job.error:
         raise restored(job.error)
     found = analysis_of(job)
     if found is None:

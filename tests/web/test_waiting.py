@@ -125,6 +125,7 @@ def test_who_waits_too_long_is_told_where_to_ask_and_may_wait_again(
     again = send(ann, path, key="once")
     assert again.status_code == 200, again.text
     assert again.headers["ECG-Job-Id"] == details["job_id"]
+    assert again.headers["Idempotent-Replayed"] == "true"
     assert len(jobs()) == 1
     told = ann.get(f"/jobs/{details['job_id']}").json
     assert (told["status"], told["progress"], told["result"]) == ("completed", 100, TRANSCRIPT)
