@@ -115,16 +115,18 @@ def analyze(
 def render(
     session: Session, user_id: str, video_id: str, *, analysis_id: str, scenario_key: str | None,
     style: str, strength: float, options: Mapping[str, Any], limits: quotas.Limits,
-    own_style: Mapping[str, Any] | None = None,
+    own_style: Mapping[str, Any] | None = None, project: Mapping[str, Any] | None = None,
 ) -> str:  # fmt: skip
     """Ask for the captions of an analysis to be drawn into the picture; the job's id.
 
-    ``own_style``: what the style is, unless it is one of those that come with ECG.
+    ``own_style``: what the style is, unless it is one of those that come with ECG. ``project``: whose
+    captions take the place of the analysis's, as ``project_id``, ``project_version`` and ``project_key``.
     Raises `QuotaExceeded` beyond the limits.
     """
     owned(session, user_id, video_id, held=True)
     params = {"analysis_job_id": analysis_id, "scenario_key": scenario_key, "style": style,
-              "own_style": own_style, "strength": strength, "options": dict(options)}  # fmt: skip
+              "own_style": own_style, "strength": strength, "options": dict(options),
+              **(project or {})}  # fmt: skip
     job_id = lifecycle.create(session, user_id=user_id, video_id=video_id, kind=JobKind.RENDER, params=params)
     quotas.charge(session, user_id=user_id, job_id=job_id, limits=limits)
     return job_id

@@ -21,6 +21,7 @@ from ecg.web import (
     keys,
     operations,
     pages,
+    projects,
     render,
     store_links,
     styles,
@@ -103,7 +104,7 @@ def _scope() -> Scope | None:
 
 
 def _register_blueprints(app: OpenAPI) -> None:
-    for module in (auth, keys, uploads, videos, jobs, render, styles, upload_video, operations):
+    for module in (auth, keys, uploads, videos, jobs, render, projects, styles, upload_video, operations):
         app.register_api(module.bp)
     # Links into another store lead there, not here.
     if isinstance(app.extensions["ecg.store"], LocalStore):

@@ -195,6 +195,8 @@ class RenderStartedReply(Reply):
 class RenderReply(Reply):
     jobId: str
     videoId: str
+    projectId: str | None = Field(description="Of a project's captions.")
+    projectVersion: int | None
     status: str
     progress: float
     estimatedTimeRemaining: float | None = Field(description="Seconds; null: unknown.")
@@ -226,6 +228,43 @@ class ProcessStatusReply(Reply):
 
 class ProcessesReply(Reply):
     jobs: list[ProcessStatusReply]
+    page: int
+    limit: int
+    total: int
+
+
+class ProjectSummary(Reply):
+    id: str
+    video_id: str
+    name: str
+    version: int = Field(description="Counts from 1; also the ETag.")
+    created_at: datetime.datetime
+    updated_at: datetime.datetime
+
+
+class ProjectReply(ProjectSummary):
+    style: str | dict[str, Any]
+    strength: float
+    colors: dict[str, str]
+    scenario: dict[str, Any] | None
+    transcript: dict[str, Any] = Field(description="In the form of an analysis.")
+
+
+class ProjectsReply(Reply):
+    projects: list[ProjectSummary]
+    page: int
+    limit: int
+    total: int
+
+
+class ProjectVersionReply(Reply):
+    version: int
+    size_bytes: int
+    created_at: datetime.datetime
+
+
+class ProjectVersionsReply(Reply):
+    versions: list[ProjectVersionReply]
     page: int
     limit: int
     total: int
