@@ -27,6 +27,7 @@ from ecg.web import (
     styles,
     upload_video,
     uploads,
+    usage,
     videos,
 )
 from ecg.web.errors import refuse_body, register_errors
@@ -104,7 +105,8 @@ def _scope() -> Scope | None:
 
 
 def _register_blueprints(app: OpenAPI) -> None:
-    for module in (auth, keys, uploads, videos, jobs, render, projects, styles, upload_video, operations):
+    for module in (auth, keys, uploads, videos, jobs, render, projects, styles, usage, upload_video,
+                   operations):  # fmt: skip
         app.register_api(module.bp)
     # Links into another store lead there, not here.
     if isinstance(app.extensions["ecg.store"], LocalStore):

@@ -23,6 +23,7 @@ from ecg.web.requests import JobPath, OnceHeader, PageQuery, RenderBody
 from ecg.web.styles import style_named
 from ecg.web.tokens import user_id
 from ecg.web.upload_video import sent_to
+from ecg.web.usage import tell_quotas
 from ecg.web.videos import keep_beside
 from ecg.web.videos import owned as owned_video
 
@@ -32,7 +33,7 @@ bp = blueprint("render", __name__, "Captioned videos", prefix="/api/render")
 @bp.post("/create", responses={202: RenderStartedReply})
 def create(header: OnceHeader, body: RenderBody) -> Response:
     """Draw captions into a video that has been analysed."""
-    return accepted_once(header, lambda: _creation(body))
+    return tell_quotas(accepted_once(header, lambda: _creation(body)))
 
 
 @bp.get("/<uuid:job_id>/status", responses={200: RenderReply})

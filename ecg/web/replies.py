@@ -270,6 +270,36 @@ class ProjectVersionsReply(Reply):
     total: int
 
 
+class UsagePeriod(Reply):
+    begins: datetime.date
+    kind: str
+    jobs: int
+    done: int
+    failed: int
+    cancelled: int
+    success_share: float | None = Field(description="Of those that were done or failed; null: none was.")
+    processing_s: float = Field(description="Seconds from the first start of each to its end, summed.")
+    media_minutes: float = Field(description="Length of the media of those that are done.")
+
+
+class QuotaReply(Reply):
+    resource: str = Field(examples=["renders"])
+    period: str = Field(description="`day` and `month` are those of UTC; `at_once`: waiting or running.")
+    used: int
+    limit: int | None = Field(description="null: no limit.")
+    left: int | None
+    resets_at: datetime.datetime | None
+
+
+class UsageReply(Reply):
+    """Periods without a job are left out; the newest is first."""
+
+    timezone: str
+    days: list[UsagePeriod]
+    months: list[UsagePeriod]
+    quotas: list[QuotaReply]
+
+
 class StyleReply(Reply):
     name: str
     title: str

@@ -322,6 +322,17 @@ class JobsQuery(PageQuery):
     kind: JobKind | None = None
 
 
+class UsageQuery(Body):
+    """``days`` and ``months``: how many to tell, this one included."""
+
+    timezone: Line = Field(
+        "UTC", max_length=60, pattern=r"^[A-Za-z_]+(/[A-Za-z0-9_+-]+){0,2}$",
+        description="Whose midnights part the days; a name of the IANA database, such as `Asia/Seoul`.",
+    )  # fmt: skip
+    days: int = Field(30, ge=1, le=366)
+    months: int = Field(12, ge=1, le=36)
+
+
 class ScenarioQuery(Body):
     """``width`` and ``height``: the picture to break lines for; without them the video's own."""
 

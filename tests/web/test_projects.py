@@ -56,12 +56,13 @@ def test_a_project_begins_as_the_newest_finished_analysis(ann: Person) -> None:
 def test_a_video_that_was_not_analysed_takes_a_caption_file(ann: Person) -> None:
     video_id = ann.video()
     assert ann.post("/api/projects", video_id=video_id).status_code == 409
-    made = ann.post("/api/projects", video_id=video_id, captions=CAPTIONS, name="Evening", style="minimal").json
+    made = ann.post("/api/projects", video_id=video_id, captions=CAPTIONS, name="Evening",
+                    style="minimal").json  # fmt: skip
     assert (made["name"], made["style"], made["transcript"]["text"]) == ("Evening", "minimal", "Good evening")
     words = made["transcript"]["segments"][0]["words"]
     assert (words[0]["start"], words[-1]["end"]) == (0.5, 2.0)
-    started = ann.post("/api/render/create", projectId=made["id"])
-    assert (started.status_code, error_of(started)["code"]) == (409, "CONFLICT"), "nothing is known of its picture"
+    early = ann.post("/api/render/create", projectId=made["id"])
+    assert (early.status_code, error_of(early)["code"]) == (409, "CONFLICT"), "its picture is not known"
 
 
 def test_what_was_saved_is_what_is_read_and_what_was_left_out_stays(ann: Person) -> None:
@@ -140,16 +141,15 @@ def test_every_version_is_kept_and_can_be_gone_back_to(ann: Person) -> None:
 
 def test_captions_are_imported_with_their_times_and_the_look_stays(ann: Person) -> None:
     made = project(ann, style="minimal", scenario=None)
-    headers = {**ann.headers, "If-Match": '"1"'}
-    answer = ann.client.post(f"/api/projects/{made['id']}/import", headers=headers,
-                             json={"captions": "WEBVTT\n\n00:01.000 --> 00:02.000\n<v Ann>Good\n"})  # fmt: skip
+    headers, captions = {**ann.headers, "If-Match": '"1"'}, "WEBVTT\n\n00:01.000 --> 00:02.000\n<v Ann>Good\n"
+    path = f"/api/projects/{made['id']}/import"
+    answer = ann.client.post(path, headers=headers, json={"captions": captions})
     assert (answer.status_code, answer.headers["ETag"]) == (200, '"2"')
     (segment,) = answer.json["transcript"]["segments"]
     assert (segment["start"], segment["end"], segment["text"]) == (1.0, 2.0, "Good")
     assert segment["speaker"]["speaker_id"] == "Ann"
     assert answer.json["style"] == "minimal"
-    again = ann.client.post(f"/api/projects/{made['id']}/import", json={"captions": "no captions"},
-                            headers={**ann.headers, "If-Match": '"2"'})  # fmt: skip
+    again = ann.client.post(path, headers={**ann.headers, "If-Match": "*"}, json={"captions": "none"})
     assert (again.status_code, error_of(again)["code"]) == (422, "INVALID_SCENARIO")
 
 
