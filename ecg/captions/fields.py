@@ -17,7 +17,7 @@ from typing import Any, Protocol, TypeVar
 from ecg.errors import InvalidScenario
 
 T = TypeVar("T")
-_LONGEST_SHOWN = 60
+_LONGEST_SHOWN, _LONGEST_PATH = 60, 300
 # What XML cannot hold, nor some of it a database: no caption file could be written.
 NO_CHARACTERS = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]"
 
@@ -247,7 +247,8 @@ def schema(cls: type) -> dict[str, Any]:
 
 def wrong(path: str, message: str) -> InvalidScenario:
     """The error for the value at ``path``."""
-    return InvalidScenario(f"{path or 'document'}: {message}", path=path)
+    told = path if len(path) <= _LONGEST_PATH else f"{path[:_LONGEST_PATH]}…"
+    return InvalidScenario(f"{told or 'document'}: {message}", path=told)
 
 
 def _finite(value: float) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Flask, Response, request
+from flask.json.provider import DefaultJSONProvider
 from flask_openapi3 import Info, OpenAPI
 from pydantic import BaseModel
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -51,8 +52,23 @@ PUBLIC = frozenset({
 FOR_PEOPLE = frozenset({"auth", "keys"})
 
 
+class StrictJson(DefaultJSONProvider):
+    """JSON as the standard has it, without the NaN and Infinity that Python adds; fields in our own order."""
+
+    sort_keys = False
+
+    def loads(self, s: str | bytes, **options: Any) -> Any:
+        return super().loads(s, parse_constant=_refuse_constant, **options)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number in JSON")
+
+
 class Api(OpenAPI):
     """Flask with OpenAPI; views return reply models."""
+
+    json_provider_class = StrictJson
 
     def make_response(self, rv: Any) -> Response:
         body, *rest = rv if isinstance(rv, tuple) else (rv,)
@@ -72,7 +88,6 @@ def create_app(settings: Settings | None = None) -> Flask:
         validation_error_callback=refuse_body,
     )  # fmt: skip
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
-    app.json.sort_keys = False  # type: ignore[attr-defined]
     app.extensions["ecg.settings"] = settings
     app.extensions["ecg.store"] = store(settings)
     app.extensions["ecg.live"] = LiveProgress(settings.progress_url)

@@ -303,7 +303,7 @@ class JobPath(Body):
 
 
 class FilePath(Body):
-    file_key: str
+    file_key: Line = Field(max_length=500)
 
 
 class PageQuery(Body):
@@ -431,7 +431,7 @@ class StyleBody(RootModel[dict[str, Any]]):
 
 
 class StorePath(Body):
-    key: str
+    key: Line = Field(max_length=500)
 
 
 class StoreQuery(Body):
@@ -439,4 +439,4 @@ class StoreQuery(Body):
 
 
 class DocsPath(Body):
-    filename: str
+    filename: Line = Field(max_length=100)
