@@ -27,6 +27,7 @@ _TIME = Number(0, 9_000_000)
 _MEASURE, _SHARE = Maybe(Number(-1e6, 1e6)), Maybe(Number(0, 1))
 _NAME = Text(longest=1000)
 _UNMEASURED = Baseline(None, None)
+_DECIMALS = 3
 
 
 @dataclass(frozen=True)
@@ -234,7 +235,7 @@ def _baseline(sent: _Baseline) -> Baseline:
 
 
 def _settled(segment: Segment) -> Segment:
-    """A segment that keeps to the rules of edited ones, without the MFCC, which nothing shows."""
+    """A segment that keeps to the rules of edited ones; its features are `_light`."""
     words = tuple(replace(word, features=_light(word.features)) for word in segment.words)
     start_s = min(segment.start_s, *(word.start_s for word in words))
     end_s = max(segment.end_s, *(word.end_s for word in words))
@@ -242,7 +243,12 @@ def _settled(segment: Segment) -> Segment:
 
 
 def _light(features: Features | None) -> Features | None:
-    return replace(features, mfcc=None) if features else None
+    """Features as finely as they are shown, and without the MFCC, which are not: a draft of hours is sent
+    with each save."""
+    if features is None:
+        return None
+    measured = {name: value for name, value in features.to_json().items() if isinstance(value, int | float)}
+    return Features(**{name: round(value, _DECIMALS) for name, value in measured.items()})
 
 
 def _speakers(

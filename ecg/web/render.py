@@ -17,7 +17,7 @@ from ecg.web import present
 from ecg.web.api import blueprint, settings
 from ecg.web.jobs import owned, stop
 from ecg.web.once import Start, accepted_once
-from ecg.web.projects import composed, draft_of, owned_project, present_version
+from ecg.web.projects import draft_of, owned_project, present_version
 from ecg.web.replies import RenderReply, RendersReply, RenderStartedReply
 from ecg.web.requests import JobPath, OnceHeader, PageQuery, RenderBody
 from ecg.web.styles import style_named
@@ -89,7 +89,6 @@ def _of_project(project_id: str) -> tuple[Video, dict[str, Any]]:
     row = owned_project(project_id)
     kept, video = present_version(row), owned_video(row.video_id)
     draft = draft_of(kept)
-    composed(draft, video)  # what cannot be shown is refused now
     if isinstance(draft.style, Style):
         style = {"style": draft.style.name, "own_style": draft.style.to_json()}
     else:

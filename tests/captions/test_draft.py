@@ -64,8 +64,9 @@ def test_segments_are_put_in_order_and_widened_to_hold_their_words() -> None:
     assert made.changed(as_json(made)) == made
 
 
-def test_how_words_sound_stays_with_them_but_for_the_mfcc() -> None:
-    word = replace(make_words("one")[0], features=Features(volume_db=-20.0, mfcc=(1.0,) * 13))
+def test_how_words_sound_stays_with_them_as_finely_as_it_is_shown() -> None:
+    heard = Features(volume_db=-20.00012, pitch_hz=None, mfcc=(1.0,) * 13)
+    word = replace(make_words("one")[0], features=heard)
     made = Draft.of(make_transcript(make_segment([word])))
     sent = as_json(made)["transcript"]
     sent["segments"][0]["words"][0]["word"] = "two"

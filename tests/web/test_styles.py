@@ -107,6 +107,7 @@ def test_nobody_sees_uses_or_deletes_another_s_style(ann: Person, bob: Person) -
         ({"title": "a" * 101}, "title"),
         ({"title": "\ud800"}, "title"),
         ({"palette": {"main": ["red"]}}, "palette.main[0]"),
+        ({"palette": {"minor": ["#123456"] * 31}}, "palette.minor"),
         ({"animation": {"effects": [{"name": "explode", "amount": 1, "length_s": 1}]}}, "effects[0].name"),
     ],
     ids=str,
