@@ -237,8 +237,8 @@ def _baseline(sent: _Baseline) -> Baseline:
 def _settled(segment: Segment) -> Segment:
     """A segment that keeps to the rules of edited ones; its features are `_light`."""
     words = tuple(replace(word, features=_light(word.features)) for word in segment.words)
-    start_s = min(segment.start_s, *(word.start_s for word in words))
-    end_s = max(segment.end_s, *(word.end_s for word in words))
+    start_s = min([segment.start_s, *(word.start_s for word in words)])
+    end_s = max([segment.end_s, *(word.end_s for word in words)])
     return replace(segment, start_s=start_s, end_s=end_s, words=words, features=_light(segment.features))
 
 
@@ -248,7 +248,7 @@ def _light(features: Features | None) -> Features | None:
     if features is None:
         return None
     measured = {name: value for name, value in features.to_json().items() if isinstance(value, int | float)}
-    return Features(**{name: round(value, _DECIMALS) for name, value in measured.items()})
+    return Features.from_json({name: round(value, _DECIMALS) for name, value in measured.items()})
 
 
 def _speakers(

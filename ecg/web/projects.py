@@ -82,7 +82,7 @@ def save(header: MatchHeader, path: ProjectPath, body: ProjectBody) -> _Answer:
     """Save the next version. What is left out stays as it is. `If-Match` is needed."""
     row = _seen(path.project_id)
     draft = draft_of(present_version(row)).changed(body.sent())
-    saved = _save(row, draft, body.name if "name" in body.model_fields_set else row.name)
+    saved = _save(row, draft, body.name or row.name)
     return ProjectSummary.model_validate(saved), 200, _etag(saved)
 
 

@@ -415,9 +415,9 @@ class NewProjectBody(DraftFields):
 
 
 class ProjectBody(DraftFields):
-    name: ProjectName = "captions"
-    transcript: dict[str, Any] = Field(
-        {}, description="As `GET /api/projects/{id}` gives it. Its segments, speakers and language are "
+    name: ProjectName | None = None
+    transcript: dict[str, Any] | None = Field(
+        None, description="As `GET /api/projects/{id}` gives it. Its segments, speakers and language are "
         "taken; the rest says how it was made, and is kept.",
     )  # fmt: skip
 

@@ -9,6 +9,7 @@ from flask import Response
 
 from ecg import quotas, usage
 from ecg.db import transaction
+from ecg.errors import Outage
 from ecg.quotas import Limits, Standing
 from ecg.web.api import blueprint, settings
 from ecg.web.replies import QuotaReply, UsagePeriod, UsageReply
@@ -31,8 +32,11 @@ def of_user(query: UsageQuery) -> UsageReply:
 
 def tell_quotas(response: Response) -> Response:
     """Say in the header `RateLimit` of an accepted render what is left of each quota."""
-    limited = [quota for quota in _quotas() if quota.resource == quotas.RENDERS and quota.limit]
-    if limited:
+    try:
+        standing = _quotas()
+    except Outage:
+        return response  # the render is accepted all the same
+    if limited := [quota for quota in standing if quota.resource == quotas.RENDERS and quota.limit]:
         response.headers["RateLimit"] = ", ".join(map(_item, limited))
     return response
 
