@@ -7,9 +7,11 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import pytest
 import requests
 from werkzeug.test import TestResponse
 
+from ecg import projects
 from ecg.captions import load_style
 from ecg.db import transaction
 from ecg.models import Job
@@ -137,6 +139,21 @@ def test_every_version_is_kept_and_can_be_gone_back_to(ann: Person) -> None:
     assert ann.get(f"{path}/versions/4").status_code == 404
     assert save(ann, made, 3, transcript=first["transcript"]).json["version"] == 4
     assert ann.get(path).json["transcript"]["text"] == "Hello there"
+
+
+def test_of_projects_and_versions_there_are_only_so_many(
+    ann: Person, bob: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(projects, "MOST", 1)
+    monkeypatch.setattr(projects, "KEPT_VERSIONS", 2)
+    made, _ = project(ann), project(bob)
+    refused = ann.post("/api/projects", video_id=made["video_id"])
+    assert (refused.status_code, error_of(refused)["code"]) == (409, "CONFLICT")
+    for seen in (1, 2):
+        save(ann, made, seen, name=f"Version {seen + 1}")
+    listed = ann.get(f"/api/projects/{made['id']}/versions").json["versions"]
+    assert [version["version"] for version in listed] == [3, 2]
+    assert ann.get(f"/api/projects/{made['id']}/versions/1").status_code == 404
 
 
 def test_captions_are_imported_with_their_times_and_the_look_stays(ann: Person) -> None:
