@@ -5,7 +5,8 @@ EcgError
 │   ├── InvalidMedia        INVALID_MEDIA        422   not a video or audio we can work on
 │   ├── InvalidScenario     INVALID_SCENARIO     422   a scenario or style that breaks its schema
 │   ├── LanguageUnsupported LANGUAGE_UNSUPPORTED 422   the engine at hand does not know the language
-│   └── IdempotencyMismatch IDEMPOTENCY_KEY_REUSED 422 the key was sent with another request before
+│   ├── IdempotencyMismatch IDEMPOTENCY_KEY_REUSED 422 the key was sent with another request before
+│   └── PreconditionRequired PRECONDITION_REQUIRED 428 a change must name the version that it follows
 ├── Unauthorized            UNAUTHORIZED         401
 ├── Forbidden               FORBIDDEN            403
 ├── NotFound                NOT_FOUND            404
@@ -85,6 +86,12 @@ class IdempotencyMismatch(BadRequest):
     """The Idempotency-Key was sent with another request before."""
 
     code, http_status = "IDEMPOTENCY_KEY_REUSED", 422
+
+
+class PreconditionRequired(BadRequest):
+    """A change must name the version that it follows, so that it overwrites nobody's work unseen."""
+
+    code, http_status = "PRECONDITION_REQUIRED", 428
 
 
 class Unauthorized(EcgError):

@@ -1,4 +1,5 @@
-"""How many renders a user may ask for: per day, per month (both UTC, by the database's clock), at once.
+"""How many renders a user may ask for: per day, per month (both UTC, by the database's clock), at once; and
+how many analyses at once.
 
 A charge is one line in the ledger and one more in the counters of its day and its month; a refund takes
 both back. The counters are what limits, the ledger is why they stand where they do, and the sum of a
@@ -21,7 +22,9 @@ from ecg.config import Settings
 from ecg.errors import QuotaExceeded
 from ecg.models import ACTIVE_JOBS, Job, JobKind, User
 
-RENDERS = "renders"
+RENDERS, ANALYSES = "renders", "analyses"
+#: What a job of a kind uses up.
+RESOURCES = {JobKind.RENDER: RENDERS, JobKind.ANALYSIS: ANALYSES}
 
 
 @dataclass(frozen=True)
@@ -44,14 +47,25 @@ def charge(session: Session, *, user_id: str, job_id: str, limits: Limits) -> No
     Raises `QuotaExceeded`, with which the transaction must end. `User.unlimited` is charged and never
     refused. The user's row is locked to the end of the transaction, so his charges come one by one.
     """
-    if session.scalar(select(User.unlimited).where(User.id == user_id).with_for_update(key_share=True)):
+    if _is_unlimited(session, user_id):
         limits = Limits()
     day = session.scalar(_CHARGE, {"user": user_id, "job": job_id, "resource": RENDERS})
     if day is None:
         return
     _count(session, user_id, str(day), limits.per_day, "day", _midnight(day + datetime.timedelta(days=1)))
     _count(session, user_id, _month(day), limits.per_month, "month", _midnight(_next_month(day)))
-    _check_at_once(session, user_id, limits.at_once)
+    _check_at_once(session, user_id, JobKind.RENDER, limits.at_once)
+
+
+def check_analyses(session: Session, user_id: str, at_once: int) -> None:
+    """Refuse an analysis that its transaction has just created, if it is one too many; 0: no limit."""
+    if at_once and not _is_unlimited(session, user_id):
+        _check_at_once(session, user_id, JobKind.ANALYSIS, at_once)
+
+
+def _is_unlimited(session: Session, user_id: str) -> bool | None:
+    """Whether no quota holds for the user, whose row is locked to the end of the transaction."""
+    return session.scalar(select(User.unlimited).where(User.id == user_id).with_for_update(key_share=True))
 
 
 _CHARGE = text("""
@@ -80,22 +94,23 @@ _COUNT = text("""
 """)
 
 
-def _check_at_once(session: Session, user_id: str, limit: int) -> None:
+def _check_at_once(session: Session, user_id: str, kind: JobKind, limit: int) -> None:
     """The new job is among those counted; whatever else its user starts now waits for us."""
     if not limit:
         return
     active = select(func.count()).select_from(Job).where(
-        Job.user_id == user_id, Job.kind == JobKind.RENDER, Job.status.in_(ACTIVE_JOBS)
+        Job.user_id == user_id, Job.kind == kind, Job.status.in_(ACTIVE_JOBS)
     )  # fmt: skip
     others = (session.scalar(active) or 0) - 1
     if others >= limit:
-        raise _refused(f"{others} of your renders are waiting or running, and {limit} may be at once; wait "
-                       "until one is done, or cancel one.", "at_once", limit, others, None)  # fmt: skip
+        what = RESOURCES[kind]
+        raise _refused(f"{others} of your {what} are waiting or running, and {limit} may be at once; wait "
+                       "until one is done, or cancel one.", "at_once", limit, others, None, what)  # fmt: skip
 
 
-def _refused(message: str, period: str, limit: int, used: int, resets_at: datetime.datetime | None
-             ) -> QuotaExceeded:  # fmt: skip
-    details: dict[str, Any] = {"resource": RENDERS, "period": period, "limit": limit, "used": used,
+def _refused(message: str, period: str, limit: int, used: int, resets_at: datetime.datetime | None,
+             resource: str = RENDERS) -> QuotaExceeded:  # fmt: skip
+    details: dict[str, Any] = {"resource": resource, "period": period, "limit": limit, "used": used,
                                "resets_at": resets_at and resets_at.isoformat()}  # fmt: skip
     return QuotaExceeded(message, **details)
 
@@ -124,6 +139,56 @@ _REFUND = text("""
 
 _UNCOUNT = text("""
     UPDATE quotas SET used = used - 1 WHERE user_id = :user AND resource = :resource AND period = :period
+""")
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How much of an allowance is used and left; ``limit`` and ``left`` are ``None`` where there is no limit.
+
+    ``resets_at``: when it starts anew; ``None`` for what is at once, which ends with the jobs.
+    """
+
+    resource: str
+    period: str
+    used: int
+    limit: int | None
+    left: int | None
+    resets_at: datetime.datetime | None
+
+
+def standing(session: Session, user_id: str, limits: Limits, analyses_at_once: int) -> list[Standing]:
+    """What the user has used of each of his allowances."""
+    found = session.execute(_STANDING, {"user": user_id, "resource": RENDERS}).one()
+    if found.unlimited:
+        limits, analyses_at_once = Limits(), 0
+    tomorrow, next_month = found.day + datetime.timedelta(days=1), _next_month(found.day)
+    return [
+        _standing(RENDERS, "day", found.of_day, limits.per_day, _midnight(tomorrow)),
+        _standing(RENDERS, "month", found.of_month, limits.per_month, _midnight(next_month)),
+        _standing(RENDERS, "at_once", found.renders, limits.at_once, None),
+        _standing(ANALYSES, "at_once", found.analyses, analyses_at_once, None),
+    ]
+
+
+def _standing(
+    resource: str, period: str, used: int, limit: int, resets_at: datetime.datetime | None
+) -> Standing:
+    # A limit that was lowered may be passed already.
+    left = max(0, limit - used) if limit else None
+    return Standing(resource, period, used, limit or None, left, resets_at)
+
+
+_STANDING = text("""
+    WITH today AS (SELECT (clock_timestamp() AT TIME ZONE 'UTC')::date AS day),
+    counted AS (SELECT period, used FROM quotas WHERE user_id = :user AND resource = :resource),
+    active AS (SELECT kind FROM jobs WHERE user_id = :user AND status IN ('queued', 'running'))
+    SELECT day, users.unlimited,
+           coalesce((SELECT used FROM counted WHERE period = to_char(day, 'YYYY-MM-DD')), 0) AS of_day,
+           coalesce((SELECT used FROM counted WHERE period = to_char(day, 'YYYY-MM')), 0) AS of_month,
+           (SELECT count(*) FROM active WHERE kind = 'render') AS renders,
+           (SELECT count(*) FROM active WHERE kind = 'analysis') AS analyses
+    FROM today, users WHERE users.id = :user
 """)
 
 

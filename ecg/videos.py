@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from ecg import quotas
+from ecg.config import settings
 from ecg.errors import Conflict, InvalidMedia, NotFound
 from ecg.jobs import lifecycle
 from ecg.models import ACTIVE_JOBS, Job, JobKind, JobStatus, Video, VideoStatus
@@ -38,9 +39,7 @@ def analyze_from(
     session.flush()
     params = {"source_url": url, "language": language, "engine": engine, "speakers": speakers,
               "captions_key": None, "script_key": None, "hotwords": list(hotwords)}  # fmt: skip
-    job_id = lifecycle.create(session, user_id=user_id, video_id=video.id, kind=JobKind.ANALYSIS,
-                              params=params, fetched=True)  # fmt: skip
-    return video.id, job_id
+    return video.id, _start_analysis(session, user_id, video.id, params, fetched=True)
 
 
 def owned(session: Session, user_id: str, video_id: str, *, held: bool = False) -> Video:
@@ -109,22 +108,34 @@ def analyze(
     params = {"language": language, "engine": engine, "speakers": speakers,
               "captions_key": captions_key, "script_key": script_key,
               "hotwords": list(hotwords)}  # fmt: skip
-    return lifecycle.create(session, user_id=user_id, video_id=video_id, kind=JobKind.ANALYSIS, params=params)
+    return _start_analysis(session, user_id, video_id, params)
+
+
+def _start_analysis(
+    session: Session, user_id: str, video_id: str, params: Mapping[str, Any], *, fetched: bool = False
+) -> str:
+    """Every analysis begins here. Raises `QuotaExceeded` for one too many at once."""
+    job_id = lifecycle.create(session, user_id=user_id, video_id=video_id, kind=JobKind.ANALYSIS,
+                              params=params, fetched=fetched)  # fmt: skip
+    quotas.check_analyses(session, user_id, settings().analyses_at_once)
+    return job_id
 
 
 def render(
     session: Session, user_id: str, video_id: str, *, analysis_id: str, scenario_key: str | None,
     style: str, strength: float, options: Mapping[str, Any], limits: quotas.Limits,
-    own_style: Mapping[str, Any] | None = None,
+    own_style: Mapping[str, Any] | None = None, project: Mapping[str, Any] | None = None,
 ) -> str:  # fmt: skip
     """Ask for the captions of an analysis to be drawn into the picture; the job's id.
 
-    ``own_style``: what the style is, unless it is one of those that come with ECG.
+    ``own_style``: what the style is, unless it is one of those that come with ECG. ``project``: whose
+    captions take the place of the analysis's, as ``project_id``, ``project_version`` and ``project_key``.
     Raises `QuotaExceeded` beyond the limits.
     """
     owned(session, user_id, video_id, held=True)
     params = {"analysis_job_id": analysis_id, "scenario_key": scenario_key, "style": style,
-              "own_style": own_style, "strength": strength, "options": dict(options)}  # fmt: skip
+              "own_style": own_style, "strength": strength, "options": dict(options),
+              **(project or {})}  # fmt: skip
     job_id = lifecycle.create(session, user_id=user_id, video_id=video_id, kind=JobKind.RENDER, params=params)
     quotas.charge(session, user_id=user_id, job_id=job_id, limits=limits)
     return job_id

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -155,3 +156,22 @@ def test_words_of_a_caption_file_are_shown_as_written_and_sized_as_spoken(stack,
     assert all(word["acoustic_features"]["volume_db"] is not None for word in words)
     scenario = scenario_of(person, video, clip)
     assert len({scenario["speakers"][name]["color"] for name in ("Ann", "Ben")}) == 2
+
+
+def test_a_render_of_a_project_shows_its_words_as_they_were_edited(stack, tmp_path: Path):
+    clip = spoken_clip(tmp_path / "clip.mp4")
+    person = Client(stack.url)
+    video = person.upload(clip)
+    person.done(person.analyze(video))
+    made = person.post("/api/projects", video_id=video, colors={"SPEAKER_00": "#00ff00"}).json()
+    made["transcript"]["segments"][0]["words"][0]["word"] = "Edited"
+    saved = person.http.put(f"{stack.url}/api/projects/{made['id']}", timeout=30, headers={"If-Match": '"1"'},
+                            json={"transcript": made["transcript"]})  # fmt: skip
+    assert saved.ok, saved.text
+    job = person.post("/api/render/create", projectId=made["id"]).json()["jobId"]
+    person.done(job)
+    written = (stack.data_dir / "store" / "rendered" / job).glob("*/scenario.json")
+    scenario = json.loads(next(written).read_text())
+    assert scenario["cues"][0]["words"][0]["text"] == "Edited"
+    assert {speaker["color"] for speaker in scenario["speakers"].values()} == {"#00ff00"}
+    assert scenario == person.get(f"/api/projects/{made['id']}/export", format="json").json()

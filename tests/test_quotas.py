@@ -127,6 +127,47 @@ def test_so_many_may_be_at_work_at_once_and_ended_ones_make_room():
     start(user, limits)
 
 
+def test_so_many_analyses_may_be_at_work_at_once():
+    user, others = make_user(), make_user()
+    first, _ = make_job(user), make_job(user)
+    start(user)  # a render is no analysis
+    make_job(others)
+
+    def check(at_once: int) -> None:
+        with transaction() as session:
+            quotas.check_analyses(session, user, at_once)
+
+    check(2), check(0)
+    with pytest.raises(QuotaExceeded) as refused:
+        check(1)
+    assert refused.value.details == {
+        "resource": "analyses", "period": "at_once", "limit": 1, "used": 1, "resets_at": None}  # fmt: skip
+    cancel(first)
+    check(1)
+
+
+def test_what_is_used_and_left_of_each_quota():
+    user, limits = make_user(), Limits(per_day=2, at_once=3)
+
+    def standing() -> dict[tuple[str, str], tuple[int, int | None]]:
+        with transaction() as session:
+            found = quotas.standing(session, user, limits, analyses_at_once=1)
+        assert [(quota.resets_at is None) for quota in found] == [False, False, True, True]
+        assert all((quota.limit is None) == (quota.left is None) for quota in found)
+        return {(quota.resource, quota.period): (quota.used, quota.left) for quota in found}
+
+    assert standing() == {("renders", "day"): (0, 2), ("renders", "month"): (0, None),
+                          ("renders", "at_once"): (0, 3), ("analyses", "at_once"): (0, 1)}  # fmt: skip
+    start(user), cancel(start(user)), make_job(user), start(make_user())
+    assert standing() == {("renders", "day"): (1, 1), ("renders", "month"): (1, None),
+                          ("renders", "at_once"): (1, 2), ("analyses", "at_once"): (1, 0)}  # fmt: skip
+    limits = Limits(per_day=1, at_once=0)
+    assert standing()["renders", "at_once"] == (1, None)
+    with transaction() as session:
+        session.execute(text("UPDATE users SET unlimited = true WHERE id = :user"), {"user": user})
+    assert standing()["renders", "day"] == (1, None)
+
+
 def test_the_charges_of_a_user_come_one_by_one_even_where_a_month_ends():
     """Then two at once count in other periods, and only the user's row is there for both to wait for."""
     user = make_user()

@@ -17,7 +17,7 @@ from typing import Any, Protocol, TypeVar
 from ecg.errors import InvalidScenario
 
 T = TypeVar("T")
-_LONGEST_SHOWN = 60
+_LONGEST_SHOWN, _LONGEST_PATH = 60, 300
 # What XML cannot hold, nor some of it a database: no caption file could be written.
 NO_CHARACTERS = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]"
 
@@ -136,12 +136,15 @@ class Items:
 
 @dataclass(frozen=True)
 class Table:
-    """An object with keys of the caller's choice and values of one kind."""
+    """An object with keys of the caller's choice, at most ``most`` of them, and values of one kind."""
 
     kind: Kind
+    most: int | None = None
 
     def read(self, value: Any, path: str) -> dict[str, Any]:
         _require_object(value, path)
+        if self.most is not None and len(value) > self.most:
+            raise wrong(path, f"must have at most {self.most} entries, not {len(value)}")
         for key in value:
             _require_characters(str(key), _join(path, key))
         return {str(key): self.kind.read(item, _join(path, key)) for key, item in value.items()}
@@ -150,7 +153,38 @@ class Table:
         return {key: self.kind.write(item) for key, item in value.items()}
 
     def schema(self) -> dict[str, Any]:
-        return {"type": "object", "additionalProperties": self.kind.schema()}
+        limits = {} if self.most is None else {"maxProperties": self.most}
+        return {"type": "object", "additionalProperties": self.kind.schema()} | limits
+
+
+@dataclass(frozen=True)
+class Maybe:
+    """A value of a kind, or none (``null``)."""
+
+    kind: Kind
+
+    def read(self, value: Any, path: str) -> Any:
+        return None if value is None else self.kind.read(value, path)
+
+    def write(self, value: Any) -> Any:
+        return None if value is None else self.kind.write(value)
+
+    def schema(self) -> dict[str, Any]:
+        return {"anyOf": [self.kind.schema(), {"type": "null"}]}
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A value that may be there and is not looked at: it follows from others."""
+
+    def read(self, value: Any, path: str) -> None:
+        return None
+
+    def write(self, value: Any) -> None:
+        return None
+
+    def schema(self) -> dict[str, Any]:
+        return {}
 
 
 @dataclass(frozen=True)
@@ -213,7 +247,8 @@ def schema(cls: type) -> dict[str, Any]:
 
 def wrong(path: str, message: str) -> InvalidScenario:
     """The error for the value at ``path``."""
-    return InvalidScenario(f"{path or 'document'}: {message}", path=path)
+    told = path if len(path) <= _LONGEST_PATH else f"{path[:_LONGEST_PATH]}…"
+    return InvalidScenario(f"{told or 'document'}: {message}", path=told)
 
 
 def _finite(value: float) -> bool:

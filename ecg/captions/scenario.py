@@ -30,10 +30,13 @@ _TIME = Number(0, 10_000_000)
 _PIXELS = Number(16, 16384, whole=True)
 LONGEST_WORD = 1000
 _MOST_WORDS = 1000
+# Of one document: more than is said in a day.
+_MOST_CUES, _MOST_SPEAKERS = 100_000, 1000
 # Nobody writes letters with more; what is piled higher stands far outside of its line.
 MOST_MARKS = 8
 
-_LINE = Items(Number(0, whole=True), least=1)
+_LINE = Items(Number(0, whole=True), least=1, most=_MOST_WORDS)
+_NAME = Text(longest=1000)
 
 
 @dataclass(frozen=True)
@@ -61,10 +64,10 @@ class Cue:
     line, indices into ``words``; read one after the other they are 0, 1, 2 …
     """
 
-    id: str = holds(Text())
+    id: str = holds(_NAME)
     start_s: float = holds(_TIME)
     end_s: float = holds(_TIME)
-    speaker: str = holds(Text())
+    speaker: str = holds(_NAME)
     lane: int = holds(Number(0, 15, whole=True))
     lines: tuple[tuple[int, ...], ...] = holds(Items(_LINE, least=1, most=_MOST_WORDS))
     words: tuple[CueWord, ...] = holds(Items(Record(CueWord), least=1, most=_MOST_WORDS))
@@ -75,7 +78,7 @@ class CueSpeaker:
     """How a speaker is shown."""
 
     color: str = holds(COLOR)
-    name: str | None = holds(Text(nullable=True), None)
+    name: str | None = holds(Text(nullable=True, longest=1000), None)
 
 
 @dataclass(frozen=True)
@@ -86,10 +89,10 @@ class Scenario:
     width: int = holds(_PIXELS)
     height: int = holds(_PIXELS)
     duration_s: float = holds(_TIME)
-    language: str = holds(Text())
+    language: str = holds(_NAME)
     style: Style = holds(Record(Style))
-    speakers: Mapping[str, CueSpeaker] = holds(Table(Record(CueSpeaker)))
-    cues: tuple[Cue, ...] = holds(Items(Record(Cue)))
+    speakers: Mapping[str, CueSpeaker] = holds(Table(Record(CueSpeaker), _MOST_SPEAKERS))
+    cues: tuple[Cue, ...] = holds(Items(Record(Cue), most=_MOST_CUES))
 
     def to_json(self) -> dict[str, Any]:
         return fields.write(self)

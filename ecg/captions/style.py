@@ -32,6 +32,8 @@ _SECONDS = Number(0, 60)
 _SIZE = Number(0.2, 5)
 _SHIFT = Number(-1, 1)
 _AT = Text("word|cue", '"word" or "cue"')
+# Each is compared with every other one; nobody tells more speakers apart.
+_MOST_COLORS = 30
 
 
 @dataclass(frozen=True)
@@ -178,9 +180,9 @@ class Animation:
 class Palette:
     """Colours of speakers: ``main`` for those who speak most, then ``supporting``, then ``minor``."""
 
-    main: tuple[str, ...] = holds(Items(COLOR, least=1))
-    supporting: tuple[str, ...] = holds(Items(COLOR))
-    minor: tuple[str, ...] = holds(Items(COLOR))
+    main: tuple[str, ...] = holds(Items(COLOR, least=1, most=_MOST_COLORS))
+    supporting: tuple[str, ...] = holds(Items(COLOR, most=_MOST_COLORS))
+    minor: tuple[str, ...] = holds(Items(COLOR, most=_MOST_COLORS))
 
     @property
     def colors(self) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ def has_records(session: Session) -> bool:
 
 def newest(session: Session, *, status: str | None, kind: str | None, limit: int) -> Sequence[Job]:
     """The newest jobs, of one status or kind if asked for."""
-    query = select(Job).order_by(Job.created_at.desc()).limit(limit)
+    query = select(Job).order_by(Job.created_at.desc(), Job.id).limit(limit)
     if status:
         query = query.where(Job.status == status)
     if kind:

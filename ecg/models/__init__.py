@@ -6,6 +6,7 @@ from ecg.models.columns import Record
 from ecg.models.event import Event
 from ecg.models.idempotency_key import IdempotencyKey
 from ecg.models.job import ACTIVE_JOBS, ENDED_JOBS, Job, JobKind, JobStatus
+from ecg.models.project import Project, ProjectVersion
 from ecg.models.quota import Quota, QuotaEntry
 from ecg.models.refresh_token import RefreshToken
 from ecg.models.saved_style import SavedStyle
@@ -15,6 +16,7 @@ from ecg.models.video import Video, VideoStatus
 
 __all__ = [
     "ACTIVE_JOBS", "ENDED_JOBS", "OPEN_STEPS",
-    "ApiKey", "Artifact", "Event", "IdempotencyKey", "Job", "JobKind", "JobStatus", "Quota", "QuotaEntry",
-    "Record", "RefreshToken", "SavedStyle", "Step", "StepStatus", "User", "Video", "VideoStatus",
+    "ApiKey", "Artifact", "Event", "IdempotencyKey", "Job", "JobKind", "JobStatus", "Project",
+    "ProjectVersion", "Quota", "QuotaEntry", "Record", "RefreshToken", "SavedStyle", "Step", "StepStatus",
+    "User", "Video", "VideoStatus",
 ]  # fmt: skip

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ecg.browser.capture import CaptureBrowser, CaptureMetrics, CaptureSession
-from ecg.captions.composer import compose
+from ecg.captions.draft import Draft
 from ecg.captions.scenario import Scenario
 from ecg.captions.style import Style, load_style
 from ecg.media import hdr
@@ -79,16 +79,17 @@ def prepare(
     info: MediaInfo, transcript: Path, given: Path | None, params: Mapping[str, Any],
     background_size: tuple[int, int], out: Path,
 ) -> Plan:  # fmt: skip
-    """Settle size, frame rate and scenario: the one given, else one composed in the style asked for."""
+    """Settle size, frame rate and scenario: the one given, else one composed in the style asked for.
+
+    ``transcript``: an analysis or, where ``params`` name a project, its draft.
+    """
     hdr.check(info.color)
     options = params["options"]
     width, height = _size(info, options, background_size)
     if given is not None:
         scenario = Scenario.from_json(json.loads(given.read_text()))
     else:
-        scenario = compose(
-            Transcript.from_json(json.loads(transcript.read_text())), _style(params), width, height
-        )
+        scenario = _draft(transcript, params).composed(_style(params), width, height)
     out.write_text(json.dumps(scenario.to_json(), ensure_ascii=False))
     fps = _fps(info, options)
     frames = frame_count(fps, info.duration_s)
@@ -96,6 +97,11 @@ def prepare(
         width, height, str(fps), options["quality"], frames, info.duration_s, info.to_json(),
         options.get("layout", "fit"), options.get("format", "mp4"), options.get("overlay", False),
     )  # fmt: skip
+
+
+def _draft(written: Path, params: Mapping[str, Any]) -> Draft:
+    told = json.loads(written.read_text())
+    return Draft.from_json(told) if params.get("project_key") else Draft(Transcript.from_json(told))
 
 
 def _style(params: Mapping[str, Any]) -> Style:

@@ -60,9 +60,10 @@ def merge(work: Work) -> Outcome:
 @step("prepare")
 def prepare(work: Work) -> Outcome:
     """Settle what is drawn, and how many chunks it takes."""
-    key = work.params.get("scenario_key")
+    key, draft_key = work.params.get("scenario_key"), work.params.get("project_key")
     given = work.store.fetch(key, work.scratch) if key else None
-    transcript = work.input("merge", "analysis.json", job_id=work.params["analysis_job_id"])
+    transcript = work.store.fetch(draft_key, work.scratch) if draft_key else work.input(
+        "merge", "analysis.json", job_id=work.params["analysis_job_id"])  # fmt: skip
     scenario = work.out("scenario.json")
     plan = render.prepare(work.media(), transcript, given, work.params, settings().audio_background_size,
                           scenario)  # fmt: skip

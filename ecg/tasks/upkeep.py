@@ -72,6 +72,11 @@ _UNBROUGHT = text("""
     WHERE NOT EXISTS (SELECT FROM videos WHERE videos.id = found.video)
        OR found.key LIKE '%/scenario-%' AND NOT EXISTS (
            SELECT FROM jobs WHERE jobs.video_id = found.video AND jobs.params->>'scenario_key' = found.key)
+       OR found.key LIKE '%/project-%' AND NOT EXISTS (
+           SELECT FROM projects JOIN project_versions ON project_versions.project_id = projects.id
+           WHERE projects.video_id = found.video AND project_versions.key = found.key
+       ) AND NOT EXISTS (
+           SELECT FROM jobs WHERE jobs.video_id = found.video AND jobs.params->>'project_key' = found.key)
 """)
 _OF_PAST_JOBS = text("""
     SELECT found.key FROM unnest(CAST(:key AS text[]), CAST(:job AS uuid[])) AS found(key, job)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Flask, Response, request
+from flask.json.provider import DefaultJSONProvider
 from flask_openapi3 import Info, OpenAPI
 from pydantic import BaseModel
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -22,12 +23,14 @@ from ecg.web import (
     openai,
     operations,
     pages,
+    projects,
     render,
     store_links,
     styles,
     transcribe,
     upload_video,
     uploads,
+    usage,
     videos,
 )
 from ecg.web.errors import refuse_body, register_errors
@@ -52,8 +55,23 @@ PUBLIC = frozenset({
 FOR_PEOPLE = frozenset({"auth", "keys"})
 
 
+class StrictJson(DefaultJSONProvider):
+    """JSON as the standard has it, without the NaN and Infinity that Python adds; fields in our own order."""
+
+    sort_keys = False
+
+    def loads(self, s: str | bytes, **options: Any) -> Any:
+        return super().loads(s, parse_constant=_refuse_constant, **options)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number in JSON")
+
+
 class Api(OpenAPI):
     """Flask with OpenAPI; views return reply models."""
+
+    json_provider_class = StrictJson
 
     def make_response(self, rv: Any) -> Response:
         body, *rest = rv if isinstance(rv, tuple) else (rv,)
@@ -73,7 +91,6 @@ def create_app(settings: Settings | None = None) -> Flask:
         validation_error_callback=refuse_body,
     )  # fmt: skip
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
-    app.json.sort_keys = False  # type: ignore[attr-defined]
     app.extensions["ecg.settings"] = settings
     app.extensions["ecg.store"] = store(settings)
     app.extensions["ecg.live"] = LiveProgress(settings.progress_url)
@@ -107,8 +124,8 @@ def _scope() -> Scope | None:
 
 
 def _register_blueprints(app: OpenAPI) -> None:
-    for module in (auth, keys, uploads, videos, jobs, render, styles, upload_video, transcribe, openai,
-                   operations):  # fmt: skip
+    for module in (auth, keys, uploads, videos, jobs, render, projects, styles, usage, upload_video,
+                   transcribe, openai, operations):  # fmt: skip
         app.register_api(module.bp)
     # Links into another store lead there, not here.
     if isinstance(app.extensions["ecg.store"], LocalStore):

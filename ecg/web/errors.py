@@ -22,6 +22,8 @@ _MESSAGES = {
     405: "This address does not take that method; see the Allow header and /docs.",
     413: "The request is too large; send large files to an upload link.",
 }
+# Whoever sends a hundred thousand wrong fields is told of the first ones.
+_MOST_PROBLEMS, _LONGEST_NAME = 20, 60
 
 
 def register_errors(app: Flask) -> None:
@@ -34,12 +36,13 @@ def register_errors(app: Flask) -> None:
 
 def refuse_body(error: ValidationError) -> NoReturn:
     """Turn what pydantic found into a `BadRequest` that names the first wrong field."""
-    problems = [_problem(found) for found in error.errors(include_url=False, include_input=False)]
+    found = error.errors(include_url=False, include_input=False, include_context=False)
+    problems = [_problem(one) for one in found[:_MOST_PROBLEMS]]
     raise BadRequest("; ".join(problems[:3]), fields=problems)
 
 
 def _problem(found: ErrorDetails) -> str:
-    path = ".".join(str(part) for part in found["loc"])
+    path = ".".join(str(part)[:_LONGEST_NAME] for part in found["loc"])
     if found["type"] == "extra_forbidden":
         return f"{path}: there is no such field"
     if found["type"] in {"model_type", "model_attributes_type"} and not path:

@@ -121,7 +121,8 @@ def renders(jobs: Sequence[Job]) -> list[RenderReply]:
 
 def _render(row: Job, percent: float, link: str | None, metrics: dict[str, Any] | None) -> RenderReply:
     return RenderReply(
-        jobId=row.id, videoId=row.video_id, status=row.status, progress=round(percent, 1),
+        jobId=row.id, videoId=row.video_id, projectId=row.params.get("project_id"),
+        projectVersion=row.params.get("project_version"), status=row.status, progress=round(percent, 1),
         estimatedTimeRemaining=history.seconds_left(row, percent), createdAt=row.created_at,
         startedAt=row.started_at, completedAt=row.finished_at, downloadUrl=link, metrics=metrics,
         error=row.error,

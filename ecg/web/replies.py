@@ -195,6 +195,8 @@ class RenderStartedReply(Reply):
 class RenderReply(Reply):
     jobId: str
     videoId: str
+    projectId: str | None = Field(description="Of a project's captions.")
+    projectVersion: int | None
     status: str
     progress: float
     estimatedTimeRemaining: float | None = Field(description="Seconds; null: unknown.")
@@ -303,6 +305,73 @@ class TranscriptionAnswer(
     model_config = {"openapi_extra": {"content": {  # type: ignore[typeddict-unknown-key]
         kind: {"schema": {"type": "string"}} for kind in ("text/plain", "application/x-subrip", "text/vtt")
     }}}  # fmt: skip
+
+
+class ProjectSummary(Reply):
+    id: str
+    video_id: str
+    name: str
+    version: int = Field(description="Counts from 1; also the ETag.")
+    created_at: datetime.datetime
+    updated_at: datetime.datetime
+
+
+class ProjectReply(ProjectSummary):
+    style: str | dict[str, Any]
+    strength: float
+    colors: dict[str, str]
+    scenario: dict[str, Any] | None
+    transcript: dict[str, Any] = Field(description="In the form of an analysis.")
+
+
+class ProjectsReply(Reply):
+    projects: list[ProjectSummary]
+    page: int
+    limit: int
+    total: int
+
+
+class ProjectVersionReply(Reply):
+    version: int
+    size_bytes: int
+    created_at: datetime.datetime
+
+
+class ProjectVersionsReply(Reply):
+    versions: list[ProjectVersionReply]
+    page: int
+    limit: int
+    total: int
+
+
+class UsagePeriod(Reply):
+    begins: datetime.date
+    kind: str
+    jobs: int
+    done: int
+    failed: int
+    cancelled: int
+    success_share: float | None = Field(description="Of those that were done or failed; null: none was.")
+    processing_s: float = Field(description="Seconds from the first start of each to its end, summed.")
+    media_minutes: float = Field(description="Length of the media of those that are done.")
+
+
+class QuotaReply(Reply):
+    resource: str = Field(examples=["renders"])
+    period: str = Field(description="`day` and `month` are those of UTC; `at_once`: waiting or running.")
+    used: int
+    limit: int | None = Field(description="null: no limit.")
+    left: int | None
+    resets_at: datetime.datetime | None
+
+
+class UsageReply(Reply):
+    """Periods without a job are left out; the newest is first."""
+
+    timezone: str
+    days: list[UsagePeriod]
+    months: list[UsagePeriod]
+    quotas: list[QuotaReply]
 
 
 class StyleReply(Reply):

@@ -310,16 +310,44 @@ class RenderOptions(Body):
 
 
 class RenderBody(Body):
-    """``scenario`` replaces ``style`` and ``strength``: the captions are then drawn exactly as sent."""
+    """``scenario`` replaces ``style`` and ``strength``: the captions are then drawn exactly as sent.
 
-    video_id: Id = Field(alias="videoId")
+    With ``projectId`` they are those of the project as it is now.
+    """
+
+    video_id: Id | None = Field(None, alias="videoId")
+    video_url: Line | None = Field(None, alias="videoUrl", max_length=2000,
+                                   description="The `video_url` that came with an upload link.")  # fmt: skip
+    project_id: Id | None = Field(None, alias="projectId")
     scenario: dict[str, Any] | None = None
     style: Line = Field(DEFAULT_STYLE, max_length=100)
     strength: Strength = 1.0
     options: RenderOptions = Field(default_factory=lambda: RenderOptions.model_validate({}))
 
+    @model_validator(mode="after")
+    def _of_one_thing(self) -> RenderBody:
+        if [self.video_id, self.video_url, self.project_id].count(None) != 2:
+            raise ValueError("give one of videoId, videoUrl and projectId")
+        if self.project_id and self.model_fields_set & {"scenario", "style", "strength"}:
+            raise ValueError("a project has its own scenario, style and strength; change them there")
+        return self
 
-class OnceHeader(BaseModel):
+
+class Headers(BaseModel):
+    """Root of headers that a request may have."""
+
+    @classmethod
+    def model_json_schema(cls, *arguments: Any, **options: Any) -> dict[str, Any]:
+        """Made once: flask-openapi3 asks for it at every request."""
+        return _header_schema(cls, *arguments, **options)
+
+
+@cache
+def _header_schema(header: type[Headers], *arguments: Any, **options: Any) -> dict[str, Any]:
+    return super(Headers, header).model_json_schema(*arguments, **options)
+
+
+class OnceHeader(Headers):
     """For requests that start work."""
 
     key: str | None = Field(
@@ -333,15 +361,15 @@ class OnceHeader(BaseModel):
         ),
     )  # fmt: skip
 
-    @classmethod
-    def model_json_schema(cls, *arguments: Any, **options: Any) -> dict[str, Any]:
-        """Made once: flask-openapi3 asks for it at every request."""
-        return _header_schema(*arguments, **options)
 
+class MatchHeader(Headers):
+    """For requests that change what others may have changed meanwhile."""
 
-@cache
-def _header_schema(*arguments: Any, **options: Any) -> dict[str, Any]:
-    return super(OnceHeader, OnceHeader).model_json_schema(*arguments, **options)
+    if_match: str | None = Field(
+        None, alias="If-Match", max_length=1000,
+        description="The `ETag` of the version that the change follows. A version that came in between is "
+        "not overwritten: 409, with its number as `current_version`.",
+    )  # fmt: skip
 
 
 class VideoPath(Body):
@@ -353,7 +381,7 @@ class JobPath(Body):
 
 
 class FilePath(Body):
-    file_key: str
+    file_key: Line = Field(max_length=500)
 
 
 class PageQuery(Body):
@@ -370,6 +398,17 @@ class PageQuery(Body):
 class JobsQuery(PageQuery):
     status: JobStatus | None = None
     kind: JobKind | None = None
+
+
+class UsageQuery(Body):
+    """``days`` and ``months``: how many to tell, this one included."""
+
+    timezone: Line = Field(
+        "UTC", max_length=60, pattern=r"^[A-Za-z_]+(/[A-Za-z0-9_+-]+){0,2}$",
+        description="Whose midnights part the days; a name of the IANA database, such as `Asia/Seoul`.",
+    )  # fmt: skip
+    days: int = Field(30, ge=1, le=366)
+    months: int = Field(12, ge=1, le=36)
 
 
 class ScenarioQuery(Body):
@@ -392,6 +431,75 @@ class CaptionsPath(VideoPath):
     format: Line = Field(max_length=20, description="srt, vtt, ass, ttml, json or txt")
 
 
+class ProjectPath(Body):
+    project_id: Id
+
+
+class ProjectVersionPath(ProjectPath):
+    version: Annotated[int, Field(ge=1, le=2**31 - 1)]
+
+
+class ProjectsQuery(PageQuery):
+    video_id: Id | None = None
+
+
+class ExportQuery(Body):
+    """``width`` and ``height``: the picture to break lines for; without them the video's own."""
+
+    format: Line = Field("srt", max_length=20, description="srt, vtt, ass, ttml, json or txt")
+    width: Pixels | None = None
+    height: Pixels | None = None
+
+
+Captions = Annotated[
+    str, Field(max_length=sidecars.MAX_BYTES, description="The text of a SubRip or WebVTT file.")
+]
+
+
+class ImportBody(Body):
+    captions: Captions
+    language: Language | None = Field(None, description="BCP 47; null: what the file tells.")
+
+
+class DraftFields(Body):
+    """What a project holds. A field that is left out stays as it is."""
+
+    style: Annotated[Line, Field(max_length=100)] | dict[str, Any] = Field(
+        DEFAULT_STYLE, description="The name of a style, or one as `GET /api/styles/{name}` gives it."
+    )
+    strength: Strength = 1.0
+    colors: dict[str, Any] = Field({}, description="Colours of speakers, such as `#ffd400`, by their ids.")
+    scenario: dict[str, Any] | None = Field(
+        None, description="Drawn exactly as it is, in place of all the rest; null: composed from the rest."
+    )
+
+    def sent(self) -> dict[str, Any]:
+        """The fields of a draft that came with the request."""
+        names = {"transcript", "style", "strength", "colors", "scenario"}
+        return {name: getattr(self, name) for name in self.model_fields_set & names}
+
+
+ProjectName = Annotated[Line, Field(min_length=1, max_length=200)]
+
+
+class NewProjectBody(DraftFields):
+    video_id: Id = Field(validation_alias=AliasChoices("video_id", "videoId"))
+    name: ProjectName | None = Field(None, description="null: that of the video.")
+    captions: Captions | None = Field(
+        None, description="The text of a SubRip or WebVTT file: its words and their times take the place of "
+        "those of the newest finished analysis.",
+    )  # fmt: skip
+    language: Language | None = Field(None, description="Of `captions`, BCP 47; null: what the file tells.")
+
+
+class ProjectBody(DraftFields):
+    name: ProjectName | None = None
+    transcript: dict[str, Any] | None = Field(
+        None, description="As `GET /api/projects/{id}` gives it. Its segments, speakers and language are "
+        "taken; the rest says how it was made, and is kept.",
+    )  # fmt: skip
+
+
 class StylePath(Body):
     name: Line = Field(max_length=100)
 
@@ -401,7 +509,7 @@ class StyleBody(RootModel[dict[str, Any]]):
 
 
 class StorePath(Body):
-    key: str
+    key: Line = Field(max_length=500)
 
 
 class StoreQuery(Body):
@@ -409,4 +517,4 @@ class StoreQuery(Body):
 
 
 class DocsPath(Body):
-    filename: str
+    filename: Line = Field(max_length=100)

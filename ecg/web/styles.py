@@ -39,19 +39,21 @@ def one(path: StylePath) -> dict[str, Any]:
     )
 
 
+@bp.post("", responses={201: SavedStyleReply})
+def create(body: StyleBody) -> tuple[dict[str, Any], int]:
+    """Keep a new style of your own, under the name it has. One that is there already is left alone: 409."""
+    return _save(Style.from_json(body.root), replacing=False)
+
+
 @bp.put("/<name>", responses={200: SavedStyleReply, 201: SavedStyleReply})
+@bp.post("/<name>", responses={200: SavedStyleReply, 201: SavedStyleReply})
 def save(path: StylePath, body: StyleBody) -> tuple[dict[str, Any], int]:
     """Keep a style of your own under this name. Colours that are hard to read are told as warnings."""
-    if path.name in style_names():
-        raise Conflict(f"The style {path.name!r} comes with ECG; choose another name.", style=path.name)
+    _check_free(path.name)
     style = Style.from_json({"name": path.name, **body.root})
     if style.name != path.name:
         raise BadRequest(f"The style is called {style.name!r}, but sent to {path.name!r}; use one name.")
-    with transaction() as session:
-        new = styles.save(session, user_id(), style.name, style.to_json())
-    warnings = [str(case) for case in check_palette(style)]
-    reply = SavedStyleReply(name=style.name, title=style.title, saved=True, warnings=warnings)
-    return reply.model_dump(), 201 if new else 200
+    return _save(style, replacing=True)
 
 
 @bp.delete("/<name>", responses={204: None})
@@ -70,6 +72,23 @@ def style_named(name: str, strength: float = 1.0) -> Style:
         own = [row.name for row in styles.saved(session, user_id())]
     choice = ", ".join(style_names() + own)
     raise BadRequest(f"There is no style {name!r}; choose one of {choice}.", style=name)
+
+
+def _save(style: Style, *, replacing: bool) -> tuple[dict[str, Any], int]:
+    _check_free(style.name)
+    with transaction() as session:
+        new = styles.save(session, user_id(), style.name, style.to_json())
+        if not (new or replacing):
+            raise Conflict(f"You have a style {style.name!r} already; choose another name, or PUT it there.",
+                           style=style.name)  # fmt: skip
+    warnings = [str(case) for case in check_palette(style)]
+    reply = SavedStyleReply(name=style.name, title=style.title, saved=True, warnings=warnings)
+    return reply.model_dump(), 201 if new else 200
+
+
+def _check_free(name: str) -> None:
+    if name in style_names():
+        raise Conflict(f"The style {name!r} comes with ECG; choose another name.", style=name)
 
 
 def _find(name: str) -> Style | None:

@@ -9,7 +9,7 @@ from flask import Response
 from ecg import history, videos
 from ecg.db import transaction
 from ecg.errors import NotFound
-from ecg.models import Job, JobKind, JobStatus
+from ecg.models import Job, JobKind, JobStatus, Video
 from ecg.web import present, uploads
 from ecg.web.api import blueprint, live, settings, store
 from ecg.web.jobs import analysis_of, owned
@@ -86,11 +86,20 @@ def download_url(path: FilePath) -> DownloadReply:
     return DownloadReply(download_url=link, expires_in=settings().link_s)
 
 
+def sent_to(video_url: str) -> Video:
+    """The caller's video that was sent to the link of that `video_url`."""
+    return _by_key(_key_in(video_url))
+
+
 def _process(body: ProcessBody) -> Start:
-    with transaction() as session:
-        video = videos.by_upload_key(session, user_id(), body.file_key or _key_in(body.video_url or ""))
+    video = _by_key(body.file_key) if body.file_key else sent_to(body.video_url or "")
     uploads.finish(video.id)
     return analysis(video.id, body.language)
+
+
+def _by_key(key: str) -> Video:
+    with transaction() as session:
+        return videos.by_upload_key(session, user_id(), key)
 
 
 def _key_in(video_url: str) -> str:

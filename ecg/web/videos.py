@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -103,10 +104,8 @@ def scenario(path: VideoPath, query: ScenarioQuery) -> dict[str, Any]:
 @bp.get("/<uuid:video_id>/captions/<format>", responses={200: {"description": "A sidecar file", **_FILE}})
 def captions(path: CaptionsPath, query: ScenarioQuery) -> Response:
     """The captions of the newest finished analysis as a file: srt, vtt, ass, ttml, json or txt."""
-    form, row = sidecars.format_named(path.format), owned(path.video_id)
-    content = sidecars.write(composed(row, query), form.name).encode()
-    name = f"{row.filename.rpartition('.')[0] or row.filename}.{form.extension}"
-    return send_file(io.BytesIO(content), mimetype=form.media_type, as_attachment=True, download_name=name)
+    row = owned(path.video_id)
+    return sidecar(lambda: composed(row, query), path.format, stem(row.filename))
 
 
 @bp.get("/<uuid:video_id>/quality", responses={200: {"description": "A quality report", **_OBJECT}})
@@ -127,6 +126,33 @@ def one(row: Video) -> VideoReply:
     with transaction() as session:
         jobs = videos.jobs_of(session, [row])
     return present.videos([row], jobs)[0]
+
+
+def sidecar(scenario: Callable[[], Scenario], format: str, name: str) -> Response:
+    """Captions as a file to be saved under that name."""
+    form = sidecars.format_named(format)  # an unknown one is refused before anything is composed
+    content = io.BytesIO(sidecars.write(scenario(), form.name).encode())
+    return send_file(content, mimetype=form.media_type, as_attachment=True,
+                     download_name=f"{name}.{form.extension}")  # fmt: skip
+
+
+def stem(filename: str) -> str:
+    """A file's name without its ending."""
+    return filename.rpartition(".")[0] or filename
+
+
+def transcript_of(row: Video) -> Transcript:
+    """What the newest finished analysis found."""
+    with store().open(_key(row, "analysis.json")) as file:
+        return Transcript.from_json(json.load(file))
+
+
+def picture_of(row: Video) -> tuple[int, int]:
+    """Width and height of a video; for sound alone, those of the plain picture laid under it."""
+    media = row.media or {}
+    if media.get("has_video") and media.get("width") and media.get("height"):
+        return media["width"], media["height"]
+    return settings().audio_background_size
 
 
 def keep_beside(row: Video, name: str, ending: str, content: bytes) -> str:
@@ -208,14 +234,5 @@ def _key(row: Video, name: str) -> str:
 
 def composed(row: Video, query: ScenarioQuery) -> Scenario:
     style = style_named(query.style, query.strength)
-    with store().open(_key(row, "analysis.json")) as file:
-        transcript = Transcript.from_json(json.load(file))
-    width, height = _picture(row)
-    return compose(transcript, style, query.width or width, query.height or height)
-
-
-def _picture(row: Video) -> tuple[int, int]:
-    media = row.media or {}
-    if media.get("has_video") and media.get("width") and media.get("height"):
-        return media["width"], media["height"]
-    return settings().audio_background_size
+    width, height = picture_of(row)
+    return compose(transcript_of(row), style, query.width or width, query.height or height)

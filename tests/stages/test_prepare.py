@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ecg.captions import load_style
+from ecg.captions import Draft, load_style
 from ecg.media.probe import Limits, probe
 from ecg.stages.render import prepare
 from tests.captions.builders import make_transcript
@@ -49,6 +50,16 @@ def test_captions_are_composed_in_the_style_asked_for_and_for_the_video_s_size(c
     scenario = drawn(clip, tmp_path)
     assert (scenario["width"], scenario["height"]) == (320, 180)
     assert scenario["style"] == load_style("minimal").to_json()
+
+
+def test_a_render_of_a_project_draws_its_draft(clip: Path, tmp_path: Path):
+    written, out = tmp_path / "project.json", tmp_path / "scenario.json"
+    draft = replace(Draft.of(make_transcript()), colors={"SPEAKER_00": "#123456"})
+    written.write_text(json.dumps(draft.to_json()))
+    prepare(probe(clip, Limits()), written, None, {**ASKED, "project_key": "x"}, (1280, 720), out)
+    scenario = json.loads(out.read_text())
+    assert (scenario["width"], scenario["height"]) == (320, 180)
+    assert scenario["speakers"]["SPEAKER_00"]["color"] == "#123456"
 
 
 def test_a_user_s_own_style_is_the_one_that_came_with_the_job(clip: Path, tmp_path: Path):

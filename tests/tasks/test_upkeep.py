@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, text
 
+from ecg import projects
 from ecg.config import settings
 from ecg.db import transaction
 from ecg.jobs import lifecycle
@@ -171,6 +172,19 @@ def test_uploads_that_no_video_names_and_scenarios_that_no_render_names_go(tmp_p
     assert len(all_keys()) == 5, "a scenario is put before its job is known"
     sweep_orphans(grace_s=0)
     assert all_keys() == {video.upload_key, named}
+
+
+def test_drafts_that_neither_a_project_nor_a_render_names_go(tmp_path: Path):
+    video = make_video()
+    present, rendered, past = (f"{video.upload_key.rpartition('/')[0]}/project-{name}.json" for name in "abc")
+    with transaction() as session:
+        session.add(Job(user_id=video.user_id, video_id=video.id, kind="render",
+                        params={"project_key": rendered}))  # fmt: skip
+        projects.create(session, video.user_id, video.id, name="mine", key=present, size_bytes=1)
+    for key in (present, rendered, past):
+        store(settings()).put(key, a_file(tmp_path))
+    sweep_orphans(grace_s=0)
+    assert all_keys() == {present, rendered}
 
 
 def test_uploads_given_up_are_forgotten_after_a_day(tmp_path: Path):

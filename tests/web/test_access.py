@@ -22,7 +22,7 @@ OPEN = {
     "GET /api/jobs/<uuid:job_id>/events",  # only says where the streams are
 }  # fmt: skip
 #: Two people may give the same name.
-NAMED_BY_WHO_ASKS = {"PUT /api/styles/<name>"}
+NAMED_BY_WHO_ASKS = {"PUT /api/styles/<name>", "POST /api/styles/<name>"}
 #: A body that each route with a body takes; ids are filled in.
 BODIES = {
     "POST /api/uploads": {"filename": "a.mp4", "size_bytes": 1},
@@ -32,6 +32,11 @@ BODIES = {
     "POST /api/upload-video/process-video": {
         "job_id": "11111111-2222-4333-8444-555555555555", "video_url": "/store/<path:file_key>",
     },
+    "POST /api/projects": {"video_id": "<uuid:video_id>"},
+    "PUT /api/projects/<uuid:project_id>": {"name": "mine"},
+    "POST /api/projects/<uuid:project_id>/import": {"captions": "1\n00:00:00,500 --> 00:00:02,000\nGood\n"},
+    "POST /api/styles": {"title": "Mine"},
+    "POST /api/styles/<name>": {"title": "Mine"},
     "PUT /api/styles/<name>": {"title": "Mine"},
     "POST /api/keys": {"name": "mine"},
     "POST /api/auth/password": {"old_password": "wrong wrong", "new_password": "wrong wrong"},
@@ -55,6 +60,7 @@ def filled(text: str, ids: dict[str, str]) -> str:
 def send(person: Person, route: str, ids: dict[str, str], headers: dict[str, str]):
     method, _, path = route.partition(" ")
     body = {name: filled(str(value), ids) for name, value in BODIES.get(route, {}).items()}
+    headers = {"If-Match": "*", **headers}
     if method == "GET":
         return person.client.get(filled(path, ids), headers=headers)
     return person.client.open(filled(path, ids), method=method, json=body, headers=headers)
@@ -68,7 +74,9 @@ def ids_of(person: Person) -> dict[str, dict[str, str]]:
     assert person.put("/api/styles/anns", **mine).status_code in {200, 201}
     key = next(key for key in store(settings()).keys("uploads/") if video_id in key)
     api_key = person.post("/api/keys", name="mine").json["id"]
+    project_id = person.post("/api/projects", video_id=video_id).json["id"]
     common = {"<uuid:key_id>": api_key, "<uuid:video_id>": video_id,
+              "<uuid:project_id>": project_id, "<int:version>": "1",
               "<path:file_key>": key, "<format>": "srt", "<name>": "anns"}
     return {"render": {**common, "<uuid:job_id>": render_id},
             "other": {**common, "<uuid:job_id>": analysis_id}}  # fmt: skip
@@ -102,10 +110,13 @@ def test_somebody_elses_ids_are_unknown_on_every_route(app: Flask, ann: Person, 
             **ids[kind(route)],
             "<uuid:key_id>": str(uuid.uuid4()),
             "<uuid:video_id>": str(uuid.uuid4()),
+            "<uuid:project_id>": str(uuid.uuid4()),
             "<uuid:job_id>": str(uuid.uuid4()),
             "<path:file_key>": "uploads/x/y/source",
         }
         assert send(bob, route, nothing, bob.headers).json == stranger.json, route
+    for of_project in (ids["other"]["<uuid:project_id>"], str(uuid.uuid4())):
+        assert bob.post("/api/render/create", projectId=of_project).status_code == 404
     # The same requests are good ones when their owner sends them; deleting comes last.
     for route in sorted(with_ids, key=lambda route: route.startswith("DELETE")):
         own = send(ann, route, ids[kind(route)], ann.headers)
@@ -113,7 +124,7 @@ def test_somebody_elses_ids_are_unknown_on_every_route(app: Flask, ann: Person, 
 
 
 @pytest.mark.parametrize(
-    "path", ["/api/videos", "/api/jobs", "/api/render/history", "/api/upload-video/jobs"]
+    "path", ["/api/videos", "/api/jobs", "/api/render/history", "/api/upload-video/jobs", "/api/projects"]
 )
 def test_lists_hold_ones_own_things_only(ann: Person, bob: Person, path: str) -> None:
     ids_of(ann)

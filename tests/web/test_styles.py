@@ -67,6 +67,17 @@ def test_a_style_saved_again_replaces_the_one_that_was_there(ann: Person) -> Non
     assert [style["title"] for style in ann.get("/api/styles").json if style["saved"]] == ["Mine, larger"]
 
 
+def test_a_new_style_is_posted_under_the_name_it_has(ann: Person) -> None:
+    made = ann.post("/api/styles", **own_style())
+    assert (made.status_code, made.json["name"]) == (201, "mine")
+    again = ann.post("/api/styles", **own_style(title="Another"))
+    assert (again.status_code, again.json["error"]["code"]) == (409, "CONFLICT")
+    assert ann.get(MINE).json["title"] == "Mine"
+    assert ann.post("/api/styles", **own_style(name="intention")).status_code == 409
+    assert ann.post(MINE, **own_style(title="Another")).status_code == 200
+    assert ann.get(MINE).json["title"] == "Another"
+
+
 def test_a_deleted_style_is_gone(ann: Person) -> None:
     ann.put(MINE, **own_style())
     assert ann.delete(MINE).status_code == 204
@@ -96,6 +107,7 @@ def test_nobody_sees_uses_or_deletes_another_s_style(ann: Person, bob: Person) -
         ({"title": "a" * 101}, "title"),
         ({"title": "\ud800"}, "title"),
         ({"palette": {"main": ["red"]}}, "palette.main[0]"),
+        ({"palette": {"minor": ["#123456"] * 31}}, "palette.minor"),
         ({"animation": {"effects": [{"name": "explode", "amount": 1, "length_s": 1}]}}, "effects[0].name"),
     ],
     ids=str,
