@@ -15,7 +15,9 @@ from ecg.config import Settings
 from ecg.config import settings as settings_of_process
 from ecg.storage import LocalStore, store
 from ecg.web import (
+    admin,
     auth,
+    google,
     headers,
     jobs,
     keys,
@@ -28,6 +30,7 @@ from ecg.web import (
     uploads,
     videos,
 )
+from ecg.web.cors import init_cors
 from ecg.web.errors import refuse_body, register_errors
 from ecg.web.limits import init_limits
 from ecg.web.live import LiveProgress
@@ -38,7 +41,7 @@ from ecg.web.tokens import init_tokens, require_user
 MAX_BODY_BYTES = 8 * 1024**2
 #: What may be asked for without signing in; every other view needs an access token.
 PUBLIC = frozenset({
-    "auth.signup", "auth.login", "auth.refresh", "auth.logout",
+    "auth.signup", "auth.login", "auth.refresh", "auth.logout", "google.login", "google.callback",
     "styles.styles", "store_links.upload", "store_links.download", "jobs.events",
     "operations.health", "operations.ready", "operations.config", "operations.openapi",
     "operations.docs", "operations.docs_file",
@@ -46,7 +49,7 @@ PUBLIC = frozenset({
 })  # fmt: skip
 
 #: Blueprints that take no API keys, but for the views that are public.
-FOR_PEOPLE = frozenset({"auth", "keys"})
+FOR_PEOPLE = frozenset({"auth", "keys", "admin"})
 
 
 class Api(OpenAPI):
@@ -75,8 +78,10 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["ecg.store"] = store(settings)
     app.extensions["ecg.live"] = LiveProgress(settings.progress_url)
     init_tokens(app, settings)
+    google.init_google(app, settings)
     register_errors(app)
     headers.init_headers(app)
+    init_cors(app, settings)
     app.before_request(_require_user_unless_public)
     init_limits(app, settings)
     if settings.proxies:
@@ -103,7 +108,9 @@ def _scope() -> Scope | None:
 
 
 def _register_blueprints(app: OpenAPI) -> None:
-    for module in (auth, keys, uploads, videos, jobs, render, styles, upload_video, operations):
+    for module in (
+        auth, google, keys, admin, uploads, videos, jobs, render, styles, upload_video, operations,
+    ):  # fmt: skip
         app.register_api(module.bp)
     # Links into another store lead there, not here.
     if isinstance(app.extensions["ecg.store"], LocalStore):

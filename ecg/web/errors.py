@@ -6,6 +6,7 @@ import datetime
 import logging
 import math
 import time
+from typing import NoReturn
 
 from flask import Flask, Response, jsonify
 from pydantic import ValidationError
@@ -31,7 +32,7 @@ def register_errors(app: Flask) -> None:
     app.register_error_handler(Exception, _unforeseen)
 
 
-def refuse_body(error: ValidationError) -> None:
+def refuse_body(error: ValidationError) -> NoReturn:
     """Turn what pydantic found into a `BadRequest` that names the first wrong field."""
     problems = [_problem(found) for found in error.errors(include_url=False, include_input=False)]
     raise BadRequest("; ".join(problems[:3]), fields=problems)

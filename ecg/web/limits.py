@@ -31,8 +31,8 @@ OF_USERS = {
     "upload_video.request_process": "analyses_per_minute",
     "upload_video.process_video": "analyses_per_minute",
 }
-#: What takes a password, and so costs time and can be guessed.
-OF_ADDRESSES = frozenset({"auth.signup", "auth.login"})
+#: What takes a password, and so costs time and can be guessed, or asks another service.
+OF_ADDRESSES = frozenset({"auth.signup", "auth.login", "google.login", "google.callback"})
 _ADDRESS_SHARE = 6
 
 

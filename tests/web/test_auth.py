@@ -172,13 +172,3 @@ def test_a_bad_sign_up_is_told_which_field_is_wrong(app: Flask, body: dict, name
     assert answer.json["error"]["message"].startswith(f"{names}: ")
 
 
-def test_passwords_are_kept_as_salted_scrypt(app: Flask, ann: Person) -> None:
-    from sqlalchemy import select
-
-    from ecg.db import transaction
-    from ecg.models import User
-
-    with transaction() as session:
-        kept = session.scalars(select(User.password_hash)).one()
-    assert kept.startswith("scrypt:32768:8:1$")
-    assert PASSWORD not in kept
