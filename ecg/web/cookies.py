@@ -6,9 +6,8 @@ cookie of its own and must send as a header, what another site can do neither of
 
 from __future__ import annotations
 
-import secrets
-
 from flask import Response, after_this_request, request
+from flask_jwt_extended import get_csrf_token
 
 from ecg.accounts import SignIn
 from ecg.errors import Forbidden
@@ -23,11 +22,10 @@ _PATH = "/api/auth"
 
 def issue_to_page(sign_in: SignIn) -> TokensReply:
     """The tokens of a sign-in, of which the refresh token goes into the cookie of this answer."""
-    csrf = secrets.token_urlsafe(24)
-    tokens = issue(sign_in, csrf=csrf)
+    tokens = issue(sign_in)
     assert tokens.refresh_token
-    keep(REFRESH, tokens.refresh_token, path=_PATH, httponly=True)
-    keep(CSRF, csrf, path="/", httponly=False)
+    _keep(REFRESH, tokens.refresh_token, path=_PATH, httponly=True)
+    _keep(CSRF, get_csrf_token(tokens.refresh_token), path="/", httponly=False)
     return tokens.model_copy(update={"refresh_token": None})
 
 
@@ -54,7 +52,7 @@ def forget() -> None:
         return response
 
 
-def keep(name: str, value: str, *, path: str, httponly: bool) -> None:
+def _keep(name: str, value: str, *, path: str, httponly: bool) -> None:
     """Let the browser keep a cookie as long as a refresh token counts."""
 
     @after_this_request

@@ -62,13 +62,12 @@ def _name(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()[:16]
 
 
-def issue(sign_in: SignIn, **refresh_claims: str) -> TokensReply:
-    """The pair of tokens of a sign-in; ``refresh_claims``: what else the refresh token is to say."""
+def issue(sign_in: SignIn) -> TokensReply:
+    """The pair of tokens of a sign-in."""
     user, family = sign_in.user, {_FAMILY: sign_in.family}
-    of_refresh = {**family, **refresh_claims, "jti": sign_in.jti}
     return TokensReply(
         access_token=create_access_token(user.id, additional_claims=family),
-        refresh_token=create_refresh_token(user.id, additional_claims=of_refresh),
+        refresh_token=create_refresh_token(user.id, additional_claims={**family, "jti": sign_in.jti}),
         expires_in=int(current_app.config["JWT_ACCESS_TOKEN_EXPIRES"].total_seconds()),
         user=UserReply.model_validate(user),
     )
@@ -77,7 +76,7 @@ def issue(sign_in: SignIn, **refresh_claims: str) -> TokensReply:
 def claims(token: str, kind: str, csrf: str | None = None) -> dict[str, Any]:
     """What a valid token of a kind (`access`, `refresh`) says; `Unauthorized` for any other.
 
-    ``csrf``: what its claim of this name must be; `Forbidden` if it is not.
+    ``csrf``: what it must name as such, having come in a cookie; `Forbidden` if it does not.
     """
     try:
         found = decode_token(token, csrf)

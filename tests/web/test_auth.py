@@ -9,9 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 import jwt
 import pytest
 from flask import Flask
+from sqlalchemy import select, update
+from werkzeug.security import generate_password_hash
 
 from ecg import config
-from ecg.secrets import derived_key
+from ecg.db import transaction
+from ecg.models import User
+from ecg.secrets import derived_key, secret_key
 from ecg.web.app import create_app
 from tests.web.person import PASSWORD, Person
 
@@ -172,3 +176,51 @@ def test_a_bad_sign_up_is_told_which_field_is_wrong(app: Flask, body: dict, name
     assert answer.json["error"]["message"].startswith(f"{names}: ")
 
 
+def test_a_password_kept_in_an_older_way_is_replaced_at_the_next_sign_in(app: Flask, ann: Person) -> None:
+    def kept() -> str:
+        with transaction() as session:
+            return session.scalars(select(User.password_hash)).one()
+
+    def sign_in(password: str) -> int:
+        body = {"email": ann.email, "password": password}
+        return app.test_client().post("/api/auth/login", json=body).status_code
+
+    with transaction() as session:
+        session.execute(update(User).values(password_hash=generate_password_hash(PASSWORD)))
+    assert sign_in("wrong wrong") == 401
+    assert kept().startswith("scrypt:")
+    assert sign_in(PASSWORD) == 200
+    replaced = kept()
+    assert replaced.startswith("$argon2id$")
+    assert sign_in(PASSWORD) == 200
+    assert kept() == replaced
+
+
+def test_a_changed_password_ends_all_sign_ins_and_gives_a_new_one(app: Flask, ann: Person) -> None:
+    wrong = ann.post("/api/auth/password", old_password="wrong wrong", new_password="battery staple")
+    assert (wrong.status_code, ann.get("/api/auth/me").status_code) == (401, 200)
+    changed = ann.post("/api/auth/password", old_password=PASSWORD, new_password="battery staple")
+    assert changed.status_code == 200
+    assert ann.get("/api/auth/me").status_code == 401
+    assert me(app, changed.json["access_token"]) == 200
+    body = {"email": ann.email, "password": "battery staple"}
+    assert app.test_client().post("/api/auth/login", json=body).status_code == 200
+
+
+def test_tokens_of_the_secret_before_count_while_it_is_named(
+    app: Flask, ann: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def with_secrets(new: str, old: str) -> Flask:
+        monkeypatch.setenv("ECG_SECRET_KEY", new)
+        monkeypatch.setenv("ECG_OLD_SECRET_KEY", old)
+        config.settings.cache_clear()
+        return create_app()
+
+    first = secret_key(config.settings())
+    moved = with_secrets("second", first)
+    assert me(moved, ann.tokens["access_token"]) == 200
+    renewed = refresh(moved, ann.tokens["refresh_token"]).json["access_token"]
+    assert me(app, renewed) == 401
+    assert me(with_secrets("second", ""), renewed) == 200
+    assert me(with_secrets("second", ""), ann.tokens["access_token"]) == 401
+    assert len({jwt.get_unverified_header(token)["kid"] for token in (renewed, ann.tokens["access_token"])}) == 2
