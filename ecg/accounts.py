@@ -122,15 +122,17 @@ def open_family(session: Session, user: User, *, lifetime_s: int) -> SignIn:
     return _next(session, user, str(uuid.uuid4()), lifetime_s)
 
 
-def rotate(session: Session, jti: str, *, lifetime_s: int) -> SignIn | None:
-    """Use a refresh token up and give the next, or ``None`` when it does not count any more."""
-    used = session.execute(
-        update(RefreshToken)
-        .where(RefreshToken.jti == jti, RefreshToken.used_at.is_(None),
-               RefreshToken.revoked_at.is_(None), RefreshToken.expires_at > now())
-        .values(used_at=now())
-        .returning(RefreshToken.family, RefreshToken.user_id)
-    ).one_or_none()  # fmt: skip
+def rotate(session: Session, jti: str, *, lifetime_s: int, grace_s: int = 0) -> SignIn | None:
+    """Use a refresh token up and give the next, or ``None`` when it does not count any more.
+
+    ``grace_s``: for so long after its use it counts again, for browsers whose tabs share one token, or that
+    never got the answer.
+    """
+    counts = (RefreshToken.jti == jti, RefreshToken.revoked_at.is_(None), RefreshToken.expires_at > now())
+    whose = (RefreshToken.family, RefreshToken.user_id)
+    first = update(RefreshToken).where(*counts, RefreshToken.used_at.is_(None)).values(used_at=now())
+    again = select(*whose).where(*counts, RefreshToken.used_at > _in(-grace_s))
+    used = session.execute(first.returning(*whose)).one_or_none() or session.execute(again).one_or_none()
     if used is None:
         return None
     return _next(session, user(session, used.user_id), used.family, lifetime_s)

@@ -53,7 +53,10 @@ def refresh(body: RefreshBody) -> TokensReply:
     """
     token, by_cookie = _refresh_token(body)
     with transaction() as session:
-        sign_in = accounts.rotate(session, token["jti"], lifetime_s=settings().refresh_token_s)
+        sign_in = accounts.rotate(
+            session, token["jti"], lifetime_s=settings().refresh_token_s,
+            grace_s=cookies.GRACE_S if by_cookie else 0,
+        )  # fmt: skip
         if sign_in is None and accounts.revoke_if_reused(session, token["jti"]):
             audit.note(session, Act.REFRESH_REUSED, client(), user_id=token["sub"])
     if sign_in is None:

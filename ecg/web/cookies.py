@@ -17,6 +17,8 @@ from ecg.web.tokens import issue
 
 REFRESH, CSRF = "ecg_refresh", "ecg_csrf"
 HEADER = "X-CSRF-Token"
+#: Tabs share the cookie, and a page may be left before its answer comes.
+GRACE_S = 10
 _PATH = "/api/auth"
 
 
