@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -51,7 +51,7 @@ class Client:
 
 def note(
     session: Session, act: Act, client: Client, *, user_id: str | None = None, email: str | None = None,
-    once: str | None = None, **details: str,
+    once: ColumnElement[str] | None = None, **details: str,
 ) -> None:  # fmt: skip
     """Write an entry. ``email``: as it was given; ``once``: a name under which there is only one."""
     agent = "".join(letter if letter.isprintable() else " " for letter in client.agent)
@@ -64,9 +64,8 @@ def note(
 
 def note_key_used(session: Session, client: Client, user_id: str, key_id: str) -> None:
     """Write that a key was used: once for each address and day (UTC)."""
-    day = session.scalar(select(func.current_date()))
-    note(session, Act.KEY_USED, client, user_id=user_id, key_id=key_id,
-         once=f"{key_id} {client.address} {day}")  # fmt: skip
+    once = func.concat_ws(" ", key_id, client.address, func.current_date())
+    note(session, Act.KEY_USED, client, user_id=user_id, once=once, key_id=key_id)
 
 
 def entries(

@@ -118,6 +118,6 @@ def _refresh_token(body: RefreshBody) -> tuple[dict[str, Any], bool]:
     if body.refresh_token is not None:
         return claims(body.refresh_token, "refresh"), False
     if not cookies.has_token():
-        raise BadRequest("refresh_token: Field required")
+        raise BadRequest("refresh_token: send it here; the page has it in a cookie instead.")
     token, csrf = cookies.token_and_csrf()
     return claims(token, "refresh", csrf), True

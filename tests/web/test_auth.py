@@ -135,6 +135,10 @@ def forged(claims: dict, key: str, algorithm: str) -> str:
     return jwt.encode(claims, key, algorithm=algorithm)
 
 
+def _with_header(token: str, header: bytes) -> str:
+    return ".".join([base64.urlsafe_b64encode(header).decode().rstrip("="), *token.split(".")[1:]])
+
+
 def test_forged_tokens_are_refused(app: Flask, ann: Person) -> None:
     token = ann.tokens["access_token"]
     claims = jwt.decode(token, options={"verify_signature": False})
@@ -143,6 +147,8 @@ def test_forged_tokens_are_refused(app: Flask, ann: Person) -> None:
     head, body, signature = token.split(".")
     bare = base64.urlsafe_b64encode(b'{"alg":"none","typ":"JWT"}').decode().rstrip("=")
     for bad in (
+        jwt.encode(claims, key, headers={"kid": "no such key"})[:-4] + "AAAA",
+        _with_header(token, b'{"alg":"HS256","typ":"JWT","kid":["a list"]}'),
         forged(claims, "another key, also long enough for HS256", "HS256"),
         forged(claims, key, "HS512"),
         forged({**claims, "aud": "another"}, key, "HS256"),

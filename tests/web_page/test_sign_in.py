@@ -86,7 +86,8 @@ def test_tabs_that_renew_at_once_stay_signed_in(reader: BrowserContext, services
             tab.wait_for_function("() => !window.old")
     for tab in tabs:
         assert_signed_in(tab)
-    written = text("SELECT act FROM audit_entries JOIN users ON users.id = user_id WHERE users.email = :email")
+    written = text("SELECT act FROM audit_entries JOIN users ON users.id = user_id "
+                   "WHERE users.email = :email ORDER BY audit_entries.id")
     with create_engine(services["DATABASE_URL"]).connect() as connection:
         assert connection.scalars(written, {"email": email}).all() == ["sign_up"], "no token was used twice"
 
