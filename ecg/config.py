@@ -139,7 +139,7 @@ class Settings:
     )
     public_url: str = _setting(
         "", _base_url, "Address by which browsers reach the page, such as `https://ecg.example.org`. "
-        "Signing in with Google needs it.",
+        "Signing in with Google needs it; with https, cookies are for https alone.",
     )  # fmt: skip
     cors_origins: tuple[str, ...] = _setting(
         (), _origins, "Pages of other servers that may use the API, such as `https://example.org,"

@@ -42,9 +42,9 @@ def callback(query: CallbackQuery) -> Response:
     It goes on to the page: signed in, or with the error's code as `refused`. Who does not ask for HTML gets
     the error as JSON.
     """
-    vouched = None
+    google, vouched = _google(), None
     try:
-        vouched = _google().finish()
+        vouched = google.finish()
         sign_in = _sign_in(vouched, query.state)
     except EcgError as error:
         _note_failure(error, vouched)

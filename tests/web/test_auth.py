@@ -202,17 +202,6 @@ def test_a_password_kept_in_an_older_way_is_replaced_at_the_next_sign_in(app: Fl
     assert kept() == replaced
 
 
-def test_a_changed_password_ends_all_sign_ins_and_gives_a_new_one(app: Flask, ann: Person) -> None:
-    wrong = ann.post("/api/auth/password", old_password="wrong wrong", new_password="battery staple")
-    assert (wrong.status_code, ann.get("/api/auth/me").status_code) == (401, 200)
-    changed = ann.post("/api/auth/password", old_password=PASSWORD, new_password="battery staple")
-    assert changed.status_code == 200
-    assert ann.get("/api/auth/me").status_code == 401
-    assert me(app, changed.json["access_token"]) == 200
-    body = {"email": ann.email, "password": "battery staple"}
-    assert app.test_client().post("/api/auth/login", json=body).status_code == 200
-
-
 def test_tokens_of_the_secret_before_count_while_it_is_named(
     app: Flask, ann: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
