@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import ipaddress
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -45,6 +46,20 @@ def _networks(text: str) -> tuple[Network, ...]:
 
 def _ports(text: str) -> frozenset[int]:
     return frozenset(map(int, text.split(",")))
+
+
+_BASE_URL = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]+)?")
+
+
+def _base_url(text: str) -> str:
+    if not _BASE_URL.fullmatch(text.rstrip("/")):
+        raise ValueError(text)
+    return text.rstrip("/")
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    return tuple(part if part == "*" else _base_url(part) for part in parts)
 
 
 def _default_data_dir() -> Path:
@@ -119,10 +134,29 @@ class Settings:
     secret_key: str = _setting(
         "", str, "Key that signs tokens and links. Empty: made at the first start and kept."
     )
+    old_secret_key: str = _setting(
+        "", str, "The key before it: sign-ins from then still count. Remove it after ECG_REFRESH_TOKEN_S."
+    )
+    public_url: str = _setting(
+        "", _base_url, "Address by which browsers reach the page, such as `https://ecg.example.org`. "
+        "Signing in with Google needs it; with https, cookies are for https alone.",
+    )  # fmt: skip
+    cors_origins: tuple[str, ...] = _setting(
+        (), _origins, "Pages of other servers that may use the API, such as `https://example.org,"
+        "http://localhost:3000`; `*`: all. They send tokens or keys, never cookies.",
+    )  # fmt: skip
+    google_client_id: str = _setting(
+        "", str, "Client of Google's OAuth 2.0 to sign in with. Empty: signing in with Google is off."
+    )
+    google_client_secret: str = _setting("", str, "The secret of that client.")
+    google_issuer: str = _setting(
+        "https://accounts.google.com", _base_url, "Issuer of the OpenID Connect tokens of Google."
+    )
     web_threads: int = _setting(8, int, "Threads of each web process.")
     web_processes: int = _setting(1, int, "Web processes.")
     access_token_s: int = _setting(900, int, "Seconds an access token is valid.")
     refresh_token_s: int = _setting(30 * 86400, int, "Seconds a refresh token is valid.")
+    audit_days: int = _setting(365, int, "Days that entries of the audit log are kept. 0: for ever.")
     link_s: int = _setting(900, int, "Seconds a signed upload or download link is valid.")
     sync_s: float = _setting(
         300.0, float, "Seconds a request may wait for its analysis (`/transcribe`, "
@@ -236,6 +270,11 @@ class Settings:
             if not getattr(self, name):
                 object.__setattr__(self, name, self.redis_url)
         object.__setattr__(self, "database_url", with_driver(self.database_url))
+
+    @property
+    def google_sign_in(self) -> bool:
+        """Whether people can sign in with Google."""
+        return bool(self.google_client_id and self.google_client_secret and self.public_url)
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> Settings:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from sqlalchemy import false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ecg.models.columns import CreatedAt, Record, UuidKey
 
 
 class User(Record):
-    """``email`` is kept in lower case; ``password_hash`` is scrypt, salted; ``unlimited``: no quota holds."""
+    """``email`` is kept in lower case; ``password_hash``: see `ecg.passwords`, empty for who has none;
+    ``unlimited``: no quota holds; ``admin``: may see what concerns all accounts.
+    """
 
     __tablename__ = "users"
 
@@ -17,4 +20,5 @@ class User(Record):
     username: Mapped[str]
     password_hash: Mapped[str]
     unlimited: Mapped[bool] = mapped_column(default=False)
+    admin: Mapped[bool] = mapped_column(default=False, server_default=false())
     created_at: Mapped[CreatedAt]

@@ -21,7 +21,18 @@ from sqlalchemy import TextClause, delete, exists, func, select, text
 from ecg.config import settings
 from ecg.db import transaction
 from ecg.errors import EcgError
-from ecg.models import ENDED_JOBS, IdempotencyKey, Job, RefreshToken, Step, StepStatus, Video, VideoStatus
+from ecg.models import (
+    ENDED_JOBS,
+    AuditEntry,
+    IdempotencyKey,
+    Job,
+    RefreshToken,
+    Step,
+    StepStatus,
+    UsedState,
+    Video,
+    VideoStatus,
+)
 from ecg.storage import Store, store
 from ecg.tasks import app
 
@@ -135,6 +146,9 @@ def _sweep_rows() -> None:
     moment = func.clock_timestamp()
     with transaction() as session:
         session.execute(delete(RefreshToken).where(RefreshToken.expires_at < moment))
+        session.execute(delete(UsedState).where(UsedState.expires_at < moment))
+        if days := settings().audit_days:
+            session.execute(delete(AuditEntry).where(AuditEntry.created_at < moment - _seconds(days * 86400)))
         past = IdempotencyKey.created_at < moment - _seconds(_ANSWERS_S)
         session.execute(delete(IdempotencyKey).where(past))
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import current_app
+from flask import current_app, request
 from flask_openapi3 import APIBlueprint, Tag
 
+from ecg.audit import Client
 from ecg.config import Settings
 from ecg.storage import Store
 from ecg.web.live import LiveProgress
@@ -41,3 +42,8 @@ def store() -> Store:
 def live() -> LiveProgress:
     """Live progress, as far as Redis can be asked."""
     return current_app.extensions["ecg.live"]
+
+
+def client() -> Client:
+    """From where this request was sent."""
+    return Client(request.remote_addr, request.headers.get("User-Agent", ""))

@@ -16,7 +16,9 @@ from ecg.config import Settings
 from ecg.config import settings as settings_of_process
 from ecg.storage import LocalStore, store
 from ecg.web import (
+    admin,
     auth,
+    google,
     headers,
     jobs,
     keys,
@@ -33,6 +35,7 @@ from ecg.web import (
     usage,
     videos,
 )
+from ecg.web.cors import init_cors
 from ecg.web.errors import refuse_body, register_errors
 from ecg.web.limits import init_limits
 from ecg.web.live import LiveProgress
@@ -44,7 +47,7 @@ from ecg.web.waiting import init_waiting
 MAX_BODY_BYTES = 8 * 1024**2
 #: What may be asked for without signing in; every other view needs an access token.
 PUBLIC = frozenset({
-    "auth.signup", "auth.login", "auth.refresh", "auth.logout",
+    "auth.signup", "auth.login", "auth.refresh", "auth.logout", "google.login", "google.callback",
     "styles.styles", "store_links.upload", "store_links.download", "jobs.events",
     "operations.health", "operations.ready", "operations.config", "operations.openapi",
     "operations.docs", "operations.docs_file",
@@ -52,7 +55,7 @@ PUBLIC = frozenset({
 })  # fmt: skip
 
 #: Blueprints that take no API keys, but for the views that are public.
-FOR_PEOPLE = frozenset({"auth", "keys"})
+FOR_PEOPLE = frozenset({"auth", "keys", "admin"})
 
 
 class StrictJson(DefaultJSONProvider):
@@ -95,8 +98,10 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["ecg.store"] = store(settings)
     app.extensions["ecg.live"] = LiveProgress(settings.progress_url)
     init_tokens(app, settings)
+    google.init_google(app, settings)
     register_errors(app)
     headers.init_headers(app)
+    init_cors(app, settings)
     app.before_request(_require_user_unless_public)
     init_limits(app, settings)
     init_waiting(app, settings)
@@ -124,8 +129,10 @@ def _scope() -> Scope | None:
 
 
 def _register_blueprints(app: OpenAPI) -> None:
-    for module in (auth, keys, uploads, videos, jobs, render, projects, styles, usage, upload_video,
-                   transcribe, openai, operations):  # fmt: skip
+    for module in (
+        auth, google, keys, admin, uploads, videos, jobs, render, projects, styles, usage, upload_video,
+        transcribe, openai, operations,
+    ):  # fmt: skip
         app.register_api(module.bp)
     # Links into another store lead there, not here.
     if isinstance(app.extensions["ecg.store"], LocalStore):

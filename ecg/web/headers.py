@@ -6,6 +6,7 @@ import re
 
 from flask import Flask, Response, request
 
+import ecg
 from ecg.web.api import settings
 
 _PAGE = (
@@ -56,6 +57,7 @@ def _set_headers(response: Response) -> Response:
         response.headers["Strict-Transport-Security"] = "max-age=31536000"
     if request.path.startswith(_PERSONAL):
         response.headers["Cache-Control"] = "no-store"
+        response.headers["X-ECG-Version"] = ecg.__version__
     return response
 
 

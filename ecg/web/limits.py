@@ -33,8 +33,8 @@ OF_USERS = {
     "transcribe.transcribe": "analyses_per_minute",
     "openai.transcriptions": "analyses_per_minute",
 }
-#: What takes a password, and so costs time and can be guessed.
-OF_ADDRESSES = frozenset({"auth.signup", "auth.login"})
+#: What takes a password, and so costs time and can be guessed, or asks another service.
+OF_ADDRESSES = frozenset({"auth.signup", "auth.login", "google.login", "google.callback"})
 _ADDRESS_SHARE = 6
 
 

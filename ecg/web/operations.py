@@ -54,7 +54,7 @@ def config() -> ConfigReply:
     return ConfigReply(
         version=ecg.__version__, stream_url=stream_base(), max_upload_bytes=known.max_upload_bytes,
         max_duration_s=known.max_duration_s, min_duration_s=known.min_duration_s, engine=known.engine,
-        styles=style_names(),
+        styles=style_names(), google_sign_in=known.google_sign_in,
     )  # fmt: skip
 
 

@@ -32,10 +32,30 @@ class UserReply(Reply):
 
 class TokensReply(Reply):
     access_token: str
-    refresh_token: str = Field(description="To be used once; the answer holds the next.")
+    refresh_token: str | None = Field(
+        description="To be used once; the answer holds the next. null: it is in a cookie."
+    )
     token_type: str = "Bearer"  # noqa: S105 - the name of a scheme
     expires_in: int = Field(description="Seconds the access token is valid.")
     user: UserReply
+
+
+class AuditEntryReply(Reply):
+    id: int
+    created_at: datetime.datetime
+    act: str
+    user_id: str | None
+    email: str | None = Field(description="As it was given, whether there is such an account or not.")
+    address: str | None
+    user_agent: str
+    details: dict[str, Any]
+
+
+class AuditReply(Reply):
+    """Newest first."""
+
+    entries: list[AuditEntryReply]
+    next: int | None = Field(description="To be sent as `before` for more; null: there is no more.")
 
 
 class KeyReply(Reply):
@@ -396,6 +416,7 @@ class ConfigReply(Reply):
     min_duration_s: float
     engine: str
     styles: list[str]
+    google_sign_in: bool = Field(description="Whether `/api/auth/google/login` is set up.")
 
 
 class ReadyReply(Reply):

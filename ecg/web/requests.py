@@ -23,6 +23,7 @@ from pydantic import (
 from werkzeug.datastructures import FileStorage as WerkzeugFile
 
 from ecg.api_keys import Scope
+from ecg.audit import Act
 from ecg.captions import sidecars
 from ecg.captions.quality import DEFAULT_PROFILE
 from ecg.captions.style import DEFAULT_STYLE
@@ -79,6 +80,18 @@ class SignUpBody(Body):
     username: Annotated[Line, Field(min_length=1, max_length=100)] | None = None
 
 
+class ClientHeader(BaseModel):
+    """For requests that are answered with a refresh token."""
+
+    client: Literal["page"] | None = Field(
+        None, alias="X-ECG-Client",
+        description=(
+            "`page`: keep the refresh token in a cookie of this browser, out of the reach of scripts, and "
+            "leave it out of the answer. To use it send what the cookie `ecg_csrf` holds as `X-CSRF-Token`."
+        ),
+    )  # fmt: skip
+
+
 class LoginBody(Body):
     """``username`` may hold the e-mail address, for clients that send a login form."""
 
@@ -87,12 +100,29 @@ class LoginBody(Body):
 
 
 class RefreshBody(Body):
-    refresh_token: Line = Field(max_length=2000)
+    refresh_token: Line | None = Field(None, max_length=2000, description="Left out by who has a cookie.")
 
 
 class PasswordBody(Body):
     old_password: Line = Field(max_length=256)
     new_password: Password
+
+
+class CallbackQuery(BaseModel):
+    """Providers add fields of their own."""
+
+    state: str = ""
+    code: str = ""
+    error: str = ""
+
+
+class AuditQuery(Body):
+    """``before``: the ``next`` of an answer, for the entries that come after it."""
+
+    before: int | None = Field(None, ge=1, lt=2**63)
+    limit: int = Field(50, ge=1, le=200)
+    act: Act | None = None
+    email: Email | None = Field(None, description="Of an account, or one that was given at a sign-in.")
 
 
 class KeyBody(Body):

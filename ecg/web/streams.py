@@ -26,6 +26,7 @@ from ecg.errors import BadRequest, NotFound, ServiceUnavailable, Unauthorized
 from ecg.jobs.milestones import message
 from ecg.models import ENDED_JOBS, Event, Job
 from ecg.web.broadcast import Broadcast, Follower
+from ecg.web.cors import SENT
 from ecg.web.errors import register_errors
 from ecg.web.headers import host_in
 from ecg.web.live import LiveProgress
@@ -205,15 +206,20 @@ def _set_headers(response: Response, settings: Settings) -> Response:
     origin = request.headers.get("Origin")
     if origin and _may_read(origin, settings):
         response.headers["Access-Control-Allow-Origin"] = origin
-        response.headers["Access-Control-Allow-Headers"] = "Authorization, Last-Event-ID"
+        response.headers["Access-Control-Allow-Headers"] = ", ".join(SENT)
         response.headers["Access-Control-Max-Age"] = "600"
     return response
 
 
 def _may_read(origin: str, settings: Settings) -> bool:
-    """Pages of this host, whatever their port. Behind a public address of their own, streams cannot know
-    the page's host; no cookie is involved, so whoever has a token may read from anywhere."""
-    if settings.stream_url:
+    """Pages of the allow-list, of the public address, and of this host, whatever their port.
+
+    Behind a public address of their own, streams cannot know the page's host unless it is set; no cookie is
+    involved, so whoever has a token may then read from anywhere.
+    """
+    if {origin, "*"} & {*settings.cors_origins, settings.public_url}:
+        return True
+    if settings.stream_url and not settings.public_url:
         return True
     return host_in(origin) is not None and host_in(origin) == host_in(request.host)
 

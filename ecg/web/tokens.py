@@ -6,23 +6,26 @@ sign-in, which is looked up at every request, so signing out ends it at once; so
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
+import hashlib
 from dataclasses import dataclass
 from typing import Any
 
 from flask import Flask, current_app, g, request
 from flask_jwt_extended import JWTManager, create_access_token, create_refresh_token, decode_token
-from flask_jwt_extended.exceptions import JWTExtendedException
+from flask_jwt_extended.exceptions import CSRFError, JWTExtendedException
 from jwt.exceptions import PyJWTError
 from sqlalchemy.orm import Session
 
-from ecg import accounts, api_keys
+from ecg import accounts, api_keys, audit
 from ecg.accounts import SignIn
 from ecg.api_keys import Scope
 from ecg.config import Settings
 from ecg.db import transaction
 from ecg.errors import Forbidden, Unauthorized
 from ecg.secrets import derived_key
+from ecg.web.api import client
 from ecg.web.replies import TokensReply, UserReply
 
 _FAMILY = "family"
@@ -31,7 +34,6 @@ _FAMILY = "family"
 def init_tokens(app: Flask, settings: Settings) -> None:
     """Configure flask-jwt-extended; the algorithm is pinned, whatever a token's header says."""
     app.config.update(
-        JWT_SECRET_KEY=derived_key(settings, "tokens"),
         JWT_ALGORITHM="HS256",
         JWT_DECODE_ALGORITHMS=["HS256"],
         JWT_ENCODE_ISSUER="ecg",
@@ -41,7 +43,23 @@ def init_tokens(app: Flask, settings: Settings) -> None:
         JWT_ACCESS_TOKEN_EXPIRES=datetime.timedelta(seconds=settings.access_token_s),
         JWT_REFRESH_TOKEN_EXPIRES=datetime.timedelta(seconds=settings.refresh_token_s),
     )
-    JWTManager(app)
+    _use_keys(JWTManager(app), settings)
+
+
+def _use_keys(manager: JWTManager, settings: Settings) -> None:
+    """Sign with the key of today and name it (`kid`); what the key before it signed still counts."""
+    today = derived_key(settings, "tokens")
+    known = {_name(today): today}
+    if settings.old_secret_key:
+        before = derived_key(dataclasses.replace(settings, secret_key=settings.old_secret_key), "tokens")
+        known[_name(before)] = before
+    manager.encode_key_loader(lambda _identity: today)
+    manager.additional_headers_loader(lambda _identity: {"kid": _name(today)})
+    manager.decode_key_loader(lambda header, _claims: known.get(header.get("kid"), today))
+
+
+def _name(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()[:16]
 
 
 def issue(sign_in: SignIn) -> TokensReply:
@@ -55,10 +73,15 @@ def issue(sign_in: SignIn) -> TokensReply:
     )
 
 
-def claims(token: str, kind: str) -> dict[str, Any]:
-    """What a valid token of a kind (`access`, `refresh`) says; `Unauthorized` for any other."""
+def claims(token: str, kind: str, csrf: str | None = None) -> dict[str, Any]:
+    """What a valid token of a kind (`access`, `refresh`) says; `Unauthorized` for any other.
+
+    ``csrf``: what it must name as such, having come in a cookie; `Forbidden` if it does not.
+    """
     try:
-        found = decode_token(token)
+        found = decode_token(token, csrf)
+    except CSRFError:
+        raise Forbidden("The X-CSRF-Token does not belong to this sign-in; reload the page.") from None
     except (PyJWTError, JWTExtendedException, ValueError):
         raise Unauthorized("The token is not valid or has expired; sign in again.") from None
     if found["type"] != kind or _FAMILY not in found:
@@ -97,9 +120,10 @@ class SignedIn:
 
 @dataclass(frozen=True)
 class Key:
-    """What looks like an API key."""
+    """What looks like an API key, and from where it was sent."""
 
     text: str
+    client: audit.Client
 
     def user(self, session: Session, scope: Scope | None) -> str:
         """The id of whose it is; `Unauthorized` when there is no such key, `Forbidden` out of its scopes."""
@@ -110,13 +134,14 @@ class Key:
             raise Forbidden("This is not for API keys; sign in, and send the access token.")
         if scope not in key.scopes:
             raise Forbidden(f"This API key has not the scope `{scope}`; make one that has.")
+        audit.note_key_used(session, self.client, key.user_id, key.id)
         return key.user_id
 
 
 def credential(token: str) -> SignedIn | Key:
     """What a token of the ``Authorization`` header is; `Unauthorized` for one that can be nothing."""
     if token.startswith(api_keys.PREFIX):
-        return Key(token)
+        return Key(token, client())
     found = claims(token, "access")
     return SignedIn(found["sub"], found[_FAMILY])
 

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, text
 
-from ecg import projects
+from ecg import accounts, audit, projects
 from ecg.config import settings
 from ecg.db import transaction
 from ecg.jobs import lifecycle
 from ecg.jobs.attempts import Claim, NewArtifact
-from ecg.models import Artifact, IdempotencyKey, Job, Video, VideoStatus
+from ecg.models import Artifact, AuditEntry, IdempotencyKey, Job, Video, VideoStatus
 from ecg.storage import store
 from ecg.tasks import upkeep
 from ecg.tasks.step import keeper, run_step, scratch_root
@@ -211,6 +211,22 @@ def test_answers_are_kept_for_two_days():
     sweep()
     with transaction() as session:
         assert session.scalars(select(IdempotencyKey.key)).all() == ["new"]
+
+
+def test_the_audit_log_is_kept_for_a_year_and_used_states_until_they_count_for_nothing():
+    here = audit.Client(None, "a test")
+    with transaction() as session:
+        for email in ("old@example.org", "new@example.org"):
+            audit.note(session, audit.Act.SIGN_IN_FAILED, here, email=email)
+        session.execute(text("UPDATE audit_entries SET created_at = created_at - interval '366 days' "
+                             "WHERE email = 'old@example.org'"))  # fmt: skip
+        for state, lifetime_s in (("old", -1), ("new", 600)):
+            assert accounts.use_state(session, state, lifetime_s=lifetime_s)
+    sweep()
+    with transaction() as session:
+        assert session.scalars(select(AuditEntry.email)).all() == ["new@example.org"]
+        assert accounts.use_state(session, "old", lifetime_s=600)
+        assert not accounts.use_state(session, "new", lifetime_s=600)
 
 
 def test_half_files_of_a_killed_process_go(tmp_path: Path):

@@ -10,10 +10,9 @@ from typing import Any
 
 from flask import Flask
 from sqlalchemy import select
-from werkzeug.security import generate_password_hash
 from werkzeug.test import TestResponse
 
-from ecg import accounts
+from ecg import accounts, passwords
 from ecg.config import settings
 from ecg.db import transaction
 from ecg.jobs import attempts
@@ -42,7 +41,7 @@ LEFT = {
 
 @cache
 def hash_of_password() -> str:
-    return generate_password_hash(PASSWORD)
+    return passwords.hashed(PASSWORD)
 
 
 class Person:

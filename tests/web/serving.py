@@ -33,10 +33,14 @@ class Web:
 
 @contextmanager
 def web(*command: str, **settings: str) -> Iterator[Web]:
-    """The real web tier on a free port, ready to be asked. ``command``: another one that serves it."""
+    """The real web tier on a free port, ready to be asked. ``command``: another one that serves it.
+
+    `{port}` in either stands for the port.
+    """
     port = ports.free_port("127.0.0.1")
     argv = [part.format(port=port) for part in command or ("-m", "workers.web")]
-    env = {**os.environ, "ECG_PORT": str(port), "ECG_WEB_PROCESSES": "2", **settings}
+    given = {name: value.format(port=port) for name, value in settings.items()}
+    env = {**os.environ, "ECG_PORT": str(port), "ECG_WEB_PROCESSES": "2", **given}
     guarded = guard.spawn([sys.executable, *argv], env=env, stderr=subprocess.DEVNULL)
     try:
         url = f"http://127.0.0.1:{port}"

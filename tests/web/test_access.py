@@ -15,6 +15,7 @@ from tests.web.person import Person
 #: What anybody may ask for. A route is added here on purpose or not at all.
 OPEN = {
     "POST /api/auth/signup", "POST /api/auth/login", "POST /api/auth/refresh", "POST /api/auth/logout",
+    "GET /api/auth/google/login", "GET /api/auth/google/callback",
     "GET /api/config", "GET /health", "GET /ready", "GET /openapi.json",
     "GET /docs", "GET /docs/<path:filename>", "GET /", "GET /static/<path:filename>",
     "GET /player/<path:filename>", "GET /player/fonts/<path:filename>",

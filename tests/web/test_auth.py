@@ -9,9 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 import jwt
 import pytest
 from flask import Flask
+from sqlalchemy import select, update
+from werkzeug.security import generate_password_hash
 
 from ecg import config
-from ecg.secrets import derived_key
+from ecg.db import transaction
+from ecg.models import User
+from ecg.secrets import derived_key, secret_key
 from ecg.web.app import create_app
 from tests.web.person import PASSWORD, Person
 
@@ -131,6 +135,10 @@ def forged(claims: dict, key: str, algorithm: str) -> str:
     return jwt.encode(claims, key, algorithm=algorithm)
 
 
+def _with_header(token: str, header: bytes) -> str:
+    return ".".join([base64.urlsafe_b64encode(header).decode().rstrip("="), *token.split(".")[1:]])
+
+
 def test_forged_tokens_are_refused(app: Flask, ann: Person) -> None:
     token = ann.tokens["access_token"]
     claims = jwt.decode(token, options={"verify_signature": False})
@@ -139,6 +147,8 @@ def test_forged_tokens_are_refused(app: Flask, ann: Person) -> None:
     head, body, signature = token.split(".")
     bare = base64.urlsafe_b64encode(b'{"alg":"none","typ":"JWT"}').decode().rstrip("=")
     for bad in (
+        jwt.encode(claims, key, headers={"kid": "no such key"})[:-4] + "AAAA",
+        _with_header(token, b'{"alg":"HS256","typ":"JWT","kid":["a list"]}'),
         forged(claims, "another key, also long enough for HS256", "HS256"),
         forged(claims, key, "HS512"),
         forged({**claims, "aud": "another"}, key, "HS256"),
@@ -172,13 +182,43 @@ def test_a_bad_sign_up_is_told_which_field_is_wrong(app: Flask, body: dict, name
     assert answer.json["error"]["message"].startswith(f"{names}: ")
 
 
-def test_passwords_are_kept_as_salted_scrypt(app: Flask, ann: Person) -> None:
-    from sqlalchemy import select
+def test_a_password_kept_in_an_older_way_is_replaced_at_the_next_sign_in(app: Flask, ann: Person) -> None:
+    def kept() -> str:
+        with transaction() as session:
+            return session.scalars(select(User.password_hash)).one()
 
-    from ecg.db import transaction
-    from ecg.models import User
+    def sign_in(password: str) -> int:
+        body = {"email": ann.email, "password": password}
+        return app.test_client().post("/api/auth/login", json=body).status_code
 
     with transaction() as session:
-        kept = session.scalars(select(User.password_hash)).one()
-    assert kept.startswith("scrypt:32768:8:1$")
-    assert PASSWORD not in kept
+        session.execute(update(User).values(password_hash=generate_password_hash(PASSWORD)))
+    assert sign_in("wrong wrong") == 401
+    assert kept().startswith("scrypt:")
+    assert sign_in(PASSWORD) == 200
+    replaced = kept()
+    assert replaced.startswith("$argon2id$")
+    assert sign_in(PASSWORD) == 200
+    assert kept() == replaced
+
+
+def test_tokens_of_the_secret_before_count_while_it_is_named(
+    app: Flask, ann: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def with_secrets(new: str, old: str) -> Flask:
+        monkeypatch.setenv("ECG_SECRET_KEY", new)
+        monkeypatch.setenv("ECG_OLD_SECRET_KEY", old)
+        config.settings.cache_clear()
+        return create_app()
+
+    def kid(token: str) -> str:
+        return jwt.get_unverified_header(token)["kid"]
+
+    first = secret_key(config.settings())
+    moved = with_secrets("second", first)
+    assert me(moved, ann.tokens["access_token"]) == 200
+    renewed = refresh(moved, ann.tokens["refresh_token"]).json["access_token"]
+    assert me(app, renewed) == 401
+    assert me(with_secrets("second", ""), renewed) == 200
+    assert me(with_secrets("second", ""), ann.tokens["access_token"]) == 401
+    assert len(set(map(kid, (renewed, ann.tokens["access_token"])))) == 2

@@ -3,21 +3,35 @@ import { captionDemo } from "./caption_demo.js";
 import { fill, h } from "./dom.js";
 import { errorLine } from "./error_panel.js";
 import { ApiError } from "./http.js";
-import { t } from "./i18n.js";
+import { has, t } from "./i18n.js";
 import { signIn, signUp } from "./session.js";
 
-/** `expired`: say that the session has ended by itself. */
-export function accountView({ expired }) {
+/**
+ * `expired`: say that the session has ended by itself. `google`: offer to sign in with Google; `refused`: the
+ * code of the error with which that ended.
+ */
+export function accountView({ expired, google, refused }) {
   const place = h("div.account-card");
-  const show = (form) => fill(place, form(show));
-  show(expired ? signInForm : rememberedForm());
-  const notice = expired && h("p.notice", { role: "status" }, t("account.expired"));
+  const show = (form) => fill(place, form(show), google && googleLink());
+  show(expired || refused ? signInForm : rememberedForm());
+  const notice = (expired || refused)
+    && h("p.notice", { role: "status" }, refused ? refusal(refused) : t("account.expired"));
   return {
     title: t("account.signIn"),
     element: h("div.account", {},
       h("div.account-stage", {}, captionDemo(), h("p.account-pitch", {}, t("account.pitch"))),
       h("div.account-side", {}, notice, place)),
   };
+}
+
+/** Google's answer comes to the server, which sends the browser back here. */
+function googleLink() {
+  return h("a.button.wide.elsewhere", { href: "/api/auth/google/login" }, t("account.google"));
+}
+
+function refusal(code) {
+  const key = `account.refused.${code}`;
+  return t(has(key) ? key : "account.refused");
 }
 
 const VISITED = "ecg.visited";

@@ -47,11 +47,18 @@ function show({ focus, expired = false }) {
 }
 
 function chosen(expired) {
-  if (!currentUser()) return accountView({ expired });
+  if (!currentUser()) return accountView({ expired, google: config.google_sign_in, refused: takeRefusal() });
   const { name, params } = currentRoute();
   if (name === "library") return libraryView({ config, uploads });
   if (name === "video") return videoView({ config, id: params.id, setTitle: page.setTitle });
   return unknownView();
+}
+
+/** The error with which signing in elsewhere sent the browser back; told once. */
+function takeRefusal() {
+  const code = new URLSearchParams(location.search).get("refused");
+  if (code) history.replaceState(null, "", location.pathname + location.hash);
+  return code;
 }
 
 function unknownView() {

@@ -27,6 +27,13 @@ const STRINGS = {
   "account.username": ["Name (optional)", "이름 (선택)"],
   "account.passwordHint": ["At least 8 characters", "8자 이상"],
   "account.expired": ["You have been signed out. Please sign in again.", "로그아웃되었습니다. 다시 로그인해 주세요."],
+  "account.google": ["Sign in with Google", "Google로 로그인"],
+  "account.refused": ["Signing in with Google did not work. Please try again.",
+    "Google 로그인에 실패했습니다. 다시 시도해 주세요."],
+  "account.refused.CONFLICT": ["You have an account with this email address. Please sign in with its password.",
+    "이 이메일로 만든 계정이 있습니다. 비밀번호로 로그인해 주세요."],
+  "account.refused.FORBIDDEN": ["Google has not verified your email address. Please sign in with a password.",
+    "Google에서 확인되지 않은 이메일입니다. 비밀번호로 로그인해 주세요."],
   "account.pitch": [
     "Upload a spoken video. Get captions coloured by speaker, lit word by word, sized and weighted by the voice.",
     "말이 담긴 영상을 올리세요. 화자마다 색이 다르고, 말하는 순간 단어가 켜지며, 목소리에 따라 크기와 굵기가 바뀌는 자막을 만듭니다.",

@@ -1,10 +1,13 @@
 /**
- * Who is signed in. The access token lives in memory only; the refresh token in localStorage, because
- * all tabs share it: every use replaces it, and using a replaced one would end the session.
+ * Who is signed in. The access token lives in memory only; the refresh token in a cookie that no script can
+ * read and all tabs share: every use replaces it, and using a replaced one would end the session. A second
+ * cookie can be read, and what it holds is sent along as proof that it is this page that asks.
  */
 import { sendJson } from "./http.js";
 
-const STORED = "ecg.refresh";
+const PROOF = "ecg_csrf";
+const LOCK = "ecg.refresh";
+const AS_PAGE = { "X-ECG-Client": "page" };
 
 let access = null;
 let user = null;
@@ -22,26 +25,26 @@ export function onSession(listener) {
 }
 
 export async function signUp(fields) {
-  adopt(await sendJson("POST", "/api/auth/signup", { body: fields }));
+  adopt(await sendJson("POST", "/api/auth/signup", { body: fields, headers: AS_PAGE }));
   tell({ expired: false });
 }
 
 export async function signIn(fields) {
-  adopt(await sendJson("POST", "/api/auth/login", { body: fields }));
+  adopt(await sendJson("POST", "/api/auth/login", { body: fields, headers: AS_PAGE }));
   tell({ expired: false });
 }
 
 /** Sign out here at once; the server is told so that the token dies there too. */
 export async function signOut() {
-  const refresh = localStorage.getItem(STORED);
+  const proof = proofHere();
   forget();
   tell({ expired: false });
-  if (refresh) await sendJson("POST", "/api/auth/logout", { body: { refresh_token: refresh } });
+  if (proof) await sendProof("/api/auth/logout", proof);
 }
 
 /** Take up the session of an earlier visit; resolves to the user or null. */
 export async function resume() {
-  if (!localStorage.getItem(STORED)) return null;
+  if (!proofHere()) return null;
   const token = await renew(null);
   if (token && !user) user = await sendJson("GET", "/api/auth/me", { token });
   return user;
@@ -60,20 +63,20 @@ export function renew(stale) {
 }
 
 async function exchange() {
-  const refresh = localStorage.getItem(STORED);
-  if (!refresh) return expire();
+  const proof = proofHere();
+  if (!proof) return expire();
   try {
-    adopt(await sendJson("POST", "/api/auth/refresh", { body: { refresh_token: refresh } }));
+    adopt(await sendProof("/api/auth/refresh", proof));
     return access;
   } catch (error) {
-    if (error.status === 401 || error.status === 422) return expire();
+    if ([400, 401, 403].includes(error.status)) return expire();
     throw error;
   }
 }
 
 /** One tab at a time, where the browser can see to it (it can in secure contexts). */
 function exclusively(work) {
-  return navigator.locks ? navigator.locks.request(STORED, work) : work();
+  return navigator.locks ? navigator.locks.request(LOCK, work) : work();
 }
 
 function expire() {
@@ -86,13 +89,22 @@ function expire() {
 function adopt(tokens) {
   access = tokens.access_token;
   user = tokens.user ?? user;
-  if (tokens.refresh_token) localStorage.setItem(STORED, tokens.refresh_token);
 }
 
 function forget() {
   access = null;
   user = null;
-  localStorage.removeItem(STORED);
+  document.cookie = `${PROOF}=; path=/; max-age=0; samesite=strict`;
+}
+
+/** What the readable cookie holds; undefined when nobody is signed in. */
+function proofHere() {
+  const found = document.cookie.split("; ").find((cookie) => cookie.startsWith(`${PROOF}=`));
+  return found?.slice(PROOF.length + 1);
+}
+
+function sendProof(path, proof) {
+  return sendJson("POST", path, { body: {}, headers: { "X-CSRF-Token": proof } });
 }
 
 function tell(change) {
