@@ -12,9 +12,11 @@ from ecg.models.saved_style import SavedStyle
 from ecg.models.step import OPEN_STEPS, Step, StepStatus
 from ecg.models.user import User
 from ecg.models.video import Video, VideoStatus
+from ecg.models.webhook import Delivery, DeliveryStatus, Webhook, WebhookEvent
 
 __all__ = [
     "ACTIVE_JOBS", "ENDED_JOBS", "OPEN_STEPS",
-    "ApiKey", "Artifact", "Event", "IdempotencyKey", "Job", "JobKind", "JobStatus", "Quota", "QuotaEntry",
-    "Record", "RefreshToken", "SavedStyle", "Step", "StepStatus", "User", "Video", "VideoStatus",
+    "ApiKey", "Artifact", "Delivery", "DeliveryStatus", "Event", "IdempotencyKey", "Job", "JobKind",
+    "JobStatus", "Quota", "QuotaEntry", "Record", "RefreshToken", "SavedStyle", "Step", "StepStatus", "User",
+    "Video", "VideoStatus", "Webhook", "WebhookEvent",
 ]  # fmt: skip

@@ -22,11 +22,13 @@ from ecg.web import (
     operations,
     pages,
     render,
+    results,
     store_links,
     styles,
     upload_video,
     uploads,
     videos,
+    webhooks,
 )
 from ecg.web.errors import refuse_body, register_errors
 from ecg.web.limits import init_limits
@@ -39,7 +41,7 @@ MAX_BODY_BYTES = 8 * 1024**2
 #: What may be asked for without signing in; every other view needs an access token.
 PUBLIC = frozenset({
     "auth.signup", "auth.login", "auth.refresh", "auth.logout",
-    "styles.styles", "store_links.upload", "store_links.download", "jobs.events",
+    "styles.styles", "store_links.upload", "store_links.download", "jobs.events", "results.report",
     "operations.health", "operations.ready", "operations.config", "operations.openapi",
     "operations.docs", "operations.docs_file",
     "pages.index", "pages.player", "pages.fonts", "static",
@@ -103,7 +105,9 @@ def _scope() -> Scope | None:
 
 
 def _register_blueprints(app: OpenAPI) -> None:
-    for module in (auth, keys, uploads, videos, jobs, render, styles, upload_video, operations):
+    for module in (
+        auth, keys, webhooks, uploads, videos, jobs, render, styles, upload_video, results, operations,
+    ):  # fmt: skip
         app.register_api(module.bp)
     # Links into another store lead there, not here.
     if isinstance(app.extensions["ecg.store"], LocalStore):

@@ -19,6 +19,7 @@ OPEN = {
     "GET /docs", "GET /docs/<path:filename>", "GET /", "GET /static/<path:filename>",
     "GET /player/<path:filename>", "GET /player/fonts/<path:filename>",
     "PUT /store/<path:key>", "GET /store/<path:key>",  # the signed link is the permission
+    "POST /api/upload-video/result",  # so is its signature
     "GET /api/jobs/<uuid:job_id>/events",  # only says where the streams are
 }  # fmt: skip
 #: Two people may give the same name.
@@ -34,6 +35,7 @@ BODIES = {
     },
     "PUT /api/styles/<name>": {"title": "Mine"},
     "POST /api/keys": {"name": "mine"},
+    "POST /api/webhooks": {"url": "https://example.org/ecg"},
     "POST /api/auth/password": {"old_password": "wrong wrong", "new_password": "wrong wrong"},
 }
 
