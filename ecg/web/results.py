@@ -66,8 +66,7 @@ def report(header: SignatureHeader, body: ResultBody) -> DoneReply:
 def _checked(result: dict[str, Any]) -> Transcript:
     """The result as a transcript; what it leaves out counts as not measured."""
     try:
-        transcript = Transcript.from_json(result)
-        written = transcript.to_json()
+        written = Transcript.from_json(result).to_json()
         # Neither a file nor Postgres holds NaN, lone surrogates or NUL.
         storable = "\\u0000" not in json.dumps(written, ensure_ascii=False, allow_nan=False).encode().decode()
     except KeyError as missing:
@@ -78,6 +77,7 @@ def _checked(result: dict[str, Any]) -> Transcript:
         raise BadRequest("result: this has not the form of an analysis; see its schema.")
     for wrong in _SCHEMA.iter_errors(written):
         raise BadRequest(f"result{wrong.json_path[1:]}: {wrong.message[:200]}")
+    transcript = Transcript.from_json(written)
     if not transcript.words:
         raise BadRequest("result.segments: there are no words; report `failed` when nothing was found.")
     for number, word in enumerate(transcript.words):

@@ -64,14 +64,17 @@ def send(person: Person, route: str, ids: dict[str, str], headers: dict[str, str
 
 def ids_of(person: Person) -> dict[str, dict[str, str]]:
     """Ids of things with a finished analysis and a waiting render, by the kind of route that takes them."""
+    webhook = person.post("/api/webhooks", url="https://example.org/ecg").json["id"]
     video_id, analysis_id = person.analysed_video()
     render_id = person.render(video_id)
+    told = person.get(f"/api/webhooks/{webhook}/deliveries").json["deliveries"]
     mine = {**load_style().to_json(), "name": "anns"}
     assert person.put("/api/styles/anns", **mine).status_code in {200, 201}
     key = next(key for key in store(settings()).keys("uploads/") if video_id in key)
     api_key = person.post("/api/keys", name="mine").json["id"]
     common = {"<uuid:key_id>": api_key, "<uuid:video_id>": video_id,
-              "<path:file_key>": key, "<format>": "srt", "<name>": "anns"}
+              "<path:file_key>": key, "<format>": "srt", "<name>": "anns",
+              "<uuid:webhook_id>": webhook, "<uuid:event_id>": told[0]["id"]}
     return {"render": {**common, "<uuid:job_id>": render_id},
             "other": {**common, "<uuid:job_id>": analysis_id}}  # fmt: skip
 
@@ -103,6 +106,8 @@ def test_somebody_elses_ids_are_unknown_on_every_route(app: Flask, ann: Person, 
         nothing = {
             **ids[kind(route)],
             "<uuid:key_id>": str(uuid.uuid4()),
+            "<uuid:webhook_id>": str(uuid.uuid4()),
+            "<uuid:event_id>": str(uuid.uuid4()),
             "<uuid:video_id>": str(uuid.uuid4()),
             "<uuid:job_id>": str(uuid.uuid4()),
             "<path:file_key>": "uploads/x/y/source",
