@@ -45,18 +45,21 @@ def test_a_webhook_is_made_and_its_secret_shown_once(ann: Person) -> None:
     assert (shown["url"], shown["description"], shown["disabled_at"]) == (URL, "mine", None)
 
 
-@pytest.mark.parametrize("body", [
+BAD = (
     {}, {"url": ""}, {"url": "example.org"}, {"url": "ftp://example.org/"}, {"url": "file:///etc/passwd"},
     {"url": "https://user:word@example.org/"}, {"url": "https://example.org:99999/"},
     {"url": "https://example.org:22/"}, {"url": "http://example.org:5432/"}, {"url": "http://a b/\n"},
     {"url": "https://example.org/" + "a" * 2000}, {"url": URL, "events": []},
     {"url": URL, "events": ["job.started"]}, {"url": URL, "events": ["ping"]}, {"url": URL, "secret": "mine"},
     {"url": URL, "user_id": "b"}, {"url": URL, "description": "a" * 201},
-])  # fmt: skip
-def test_a_bad_webhook_is_not_made(ann: Person, body: dict) -> None:
-    refused = ann.post("/api/webhooks", **body)
-    assert refused.status_code == 400
-    assert refused.json["error"]["code"] == "BAD_REQUEST"
+)  # fmt: skip
+
+
+def test_a_bad_webhook_is_not_made(ann: Person) -> None:
+    for body in BAD:
+        refused = ann.post("/api/webhooks", **body)
+        assert refused.status_code == 400, body
+        assert refused.json["error"]["code"] == "BAD_REQUEST"
     assert ann.get("/api/webhooks").json["webhooks"] == []
 
 

@@ -144,9 +144,9 @@ def hours_pass(hours: float = 2) -> None:
     """For what waits to be sent again; longer than the longest pause."""
     with transaction() as session:
         moved = f"- interval '{hours} hours'"
+        session.execute(text(f"UPDATE webhooks SET rests_until = rests_until {moved}"))
         later = f"UPDATE deliveries SET next_attempt_at = next_attempt_at {moved} WHERE attempts > 0"
         session.execute(text(later))
-        session.execute(text(f"UPDATE webhooks SET rests_until = rests_until {moved}"))
 
 
 @contextmanager

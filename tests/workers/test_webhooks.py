@@ -20,6 +20,8 @@ from ecg.errors import Unauthorized
 from ecg.jobs.attempts import backoff_s
 from ecg.models import Webhook
 from ecg.webhooks import outbox, registry
+from tests.client import Client
+from tests.conftest import LiveStack
 from tests.jobs.builders import job_of, make_user
 from tests.test_egress import PUBLIC, Canary, inside
 from tests.webhooks.receiver import (
@@ -39,7 +41,7 @@ from tests.webhooks.receiver import (
 from workers.webhooks import Deliverer
 
 __all__ = ["a_port", "inside", "receiver"]
-#: Calls that find nobody: more than there are in two days.
+#: Calls that find nobody: as many as in more than a day.
 DOWN_FOR = 60
 
 
@@ -245,6 +247,15 @@ def test_a_webhook_whose_secret_cannot_be_read_says_so(receiver: Receiver, monke
         wait_until(lambda: deliveries(webhook)[0].last_error, "it is told")
     assert "rotate" in deliveries(webhook)[0].last_error
     assert receiver.requests == []
+
+
+def test_a_running_ecg_has_a_deliverer_which_calls_nothing_inside(stack: LiveStack):
+    person = Client(stack.url)
+    webhook = person.post("/api/webhooks", url="http://127.0.0.1:8443/").json()["id"]
+    person.post(f"/api/webhooks/{webhook}/test")
+    path = f"/api/webhooks/{webhook}/deliveries"
+    wait_until(lambda: person.get(path).json()["deliveries"][0]["status"] == "failed", "it was tried")
+    assert "only public ones" in person.get(path).json()["deliveries"][0]["last_error"]
 
 
 def test_a_test_reaches_the_receiver(receiver: Receiver, monkeypatch: pytest.MonkeyPatch):
