@@ -6,7 +6,9 @@ has ended it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
@@ -22,6 +24,16 @@ _LAST = "merge"
 _SOURCE = "outside"
 #: The rest is for the end of the job.
 _MOST_PERCENT = 99.0
+
+
+@dataclass(frozen=True)
+class Result:
+    """What was found. ``summary``: what the last step returns, in short."""
+
+    file: NewArtifact
+    summary: Mapping[str, Any]
+    media_s: float
+    warnings: Sequence[str]
 
 
 def reported(session: Session, job_id: str, signed_s: float) -> Job:
@@ -53,10 +65,7 @@ def folder(session: Session, job: Job) -> str:
     return f"analyzed/{job.id}/{last.id}-{last.fence}"
 
 
-def complete(
-    session: Session, job: Job, result: NewArtifact, summary: dict[str, object], *, media_s: float,
-    warnings: Sequence[str],
-) -> None:  # fmt: skip
+def complete(session: Session, job: Job, result: Result) -> None:
     """End the job with this result, as if its steps had been done.
 
     Its open steps are cancelled and lose their fences: what ECG's own workers still do cannot be committed.
@@ -69,13 +78,13 @@ def complete(
         .where(Step.job_id == job.id, Step.status.in_(OPEN_STEPS))
         .values(status=StepStatus.CANCELLED, fence=Step.fence + 1, finished_at=lifecycle.now())
     )
-    done = {"status": StepStatus.DONE, "result": summary, "error": None}
+    done = {"status": StepStatus.DONE, "result": dict(result.summary), "error": None}
     session.execute(update(Step).where(Step.id == last.id).values(**done))
     session.execute(delete(Artifact).where(Artifact.step_id == last.id))
-    session.add(Artifact(job_id=job.id, step_id=last.id, name=result.name, key=result.key,
-                         size_bytes=result.size_bytes))  # fmt: skip
-    job.media_s = job.media_s or media_s
-    job.warnings = [*job.warnings, *warnings]
+    session.add(Artifact(job_id=job.id, step_id=last.id, name=result.file.name, key=result.file.key,
+                         size_bytes=result.file.size_bytes))  # fmt: skip
+    job.media_s = job.media_s or result.media_s
+    job.warnings = [*job.warnings, *result.warnings]
     lifecycle.go_on(session, job, ("step", {"step": _LAST, "status": StepStatus.DONE}), ended=_LAST)
 
 

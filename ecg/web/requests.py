@@ -247,7 +247,7 @@ class ResultBody(Body):
     error_code: Literal[
         "PROCESSING_ERROR", "DOWNLOAD_ERROR", "GPU_MEMORY_ERROR", "TIMEOUT_ERROR", "INVALID_MEDIA",
         "LANGUAGE_UNSUPPORTED", "ENGINE_UNAVAILABLE",
-    ] = "PROCESSING_ERROR"  # fmt: skip
+    ] | None = None  # fmt: skip
 
     @model_validator(mode="after")
     def _result_when_completed(self) -> ResultBody:
@@ -258,7 +258,7 @@ class ResultBody(Body):
     def error(self) -> dict[str, Any]:
         """Why the job failed, as jobs keep it."""
         said = self.error_message or "The worker that had this analysis gave no reason; requeue the job."
-        return {"code": self.error_code, "message": said, "details": {"reported": True}}
+        return {"code": self.error_code or "PROCESSING_ERROR", "message": said, "details": {"reported": True}}
 
 
 class RenderOptions(Body):

@@ -47,18 +47,16 @@ def report(header: SignatureHeader, body: ResultBody) -> DoneReply:
     The answer's `status` is `received`, or `already_completed`, `already_failed` or `already_cancelled`
     when the job has ended: a report changes nothing then, so it may be sent again.
     """
-    transcript = _checked(body.result) if body.result is not None else None
-    result = _keep(body.job_id, transcript) if transcript else None
+    result = _kept(body.job_id, _checked(body.result)) if body.result is not None else None
     with transaction() as session:
         job = outside.reported(session, body.job_id, g.signed_s)
         if job.status in ENDED_JOBS:
             return DoneReply(status=_ALREADY[JobStatus(job.status)])
-        if body.status == "failed":
+        if result:
+            outside.complete(session, job, result)
+        elif body.status == "failed":
             lifecycle.fail_job(session, job, body.error())
-        elif transcript and result:
-            outside.complete(session, job, result, _summary(transcript), media_s=transcript.duration_s,
-                             warnings=transcript.warnings)  # fmt: skip
-        elif body.progress is not None or body.message:
+        else:
             outside.advance(session, job, body.progress or 0.0, body.message)
     return DoneReply(status="received")
 
@@ -67,8 +65,8 @@ def _checked(result: dict[str, Any]) -> Transcript:
     """The result as a transcript; what it leaves out counts as not measured."""
     try:
         written = Transcript.from_json(result).to_json()
-        # Neither a file nor Postgres holds NaN, lone surrogates or NUL.
-        storable = "\\u0000" not in json.dumps(written, ensure_ascii=False, allow_nan=False).encode().decode()
+        # A file holds neither NaN nor half a surrogate pair (errors here), and Postgres no NUL.
+        storable = b"\\u0000" not in json.dumps(written, ensure_ascii=False, allow_nan=False).encode()
     except KeyError as missing:
         raise BadRequest(f"result: {missing} is missing; see the schema of an analysis.") from None
     except (AttributeError, TypeError, ValueError):
@@ -86,23 +84,18 @@ def _checked(result: dict[str, Any]) -> Transcript:
     return transcript
 
 
-def _summary(transcript: Transcript) -> dict[str, object]:
-    return {"words": len(transcript.words), "speakers": len(transcript.speakers),
-            "language": transcript.language, "engine": transcript.metadata.get("engine"),
-            "reported": True}  # fmt: skip
-
-
-def _keep(job_id: str, transcript: Transcript) -> NewArtifact | None:
-    """Put the result into the store, under a name that tells its content; ``None`` when the job has ended."""
+def _kept(job_id: str, transcript: Transcript) -> outside.Result:
+    """The result, put into the store under a name that tells its content; swept unless it is committed."""
     with transaction() as session:
-        job = outside.reported(session, job_id, g.signed_s)
-        if job.status in ENDED_JOBS:
-            return None
-        folder = outside.folder(session, job)
+        folder = outside.folder(session, outside.reported(session, job_id, g.signed_s))
     content = json.dumps(transcript.to_json(), ensure_ascii=False).encode()
     key = f"{folder}/{hashlib.sha256(content).hexdigest()[:32]}.json"
     with tempfile.NamedTemporaryFile() as file:
         file.write(content)
         file.flush()
         store().put(key, Path(file.name))
-    return NewArtifact(_RESULT, key, len(content))
+    summary = {"words": len(transcript.words), "speakers": len(transcript.speakers),
+               "language": transcript.language, "engine": transcript.metadata.get("engine"),
+               "reported": True}  # fmt: skip
+    return outside.Result(NewArtifact(_RESULT, key, len(content)), summary, transcript.duration_s,
+                          transcript.warnings)  # fmt: skip

@@ -119,7 +119,7 @@ def test_a_failure_from_outside_is_a_typed_error(ann: Person, job: str) -> None:
 
 
 def test_a_failure_without_a_reason_says_so(ann: Person, job: str) -> None:
-    answered(ann, job, "failed")
+    answered(ann, job, "failed", error_code=None, error_message=None, result=None, progress=None)
     assert status_of(ann, job)["error"]["code"] == "PROCESSING_ERROR"
     assert "no reason" in status_of(ann, job)["error"]["message"]
 

@@ -88,8 +88,8 @@ def test_a_receiver_that_is_long_away_gets_each_event_once_and_no_job_waits_for_
         assert all_are(webhook, "pending")
         assert webhook_of(webhook).failing_since is not None
         with receiving(a_port) as back:
-            hours_pass()
-            wait_until(lambda: all_are(webhook, "delivered"), "all that was missed is delivered")
+            # Again and again: a call may be under way that found nobody.
+            wait_until(lambda: hours_pass() or all_are(webhook, "delivered"), "all is delivered")
     assert sorted(request.told["job"]["id"] for request in back.requests) == sorted(jobs)
     assert len(set(back.event_ids)) == len(back.event_ids) == len(jobs)
     assert webhook_of(webhook).failing_since is None
