@@ -152,6 +152,10 @@ class Settings:
     google_issuer: str = _setting(
         "https://accounts.google.com", _base_url, "Issuer of the OpenID Connect tokens of Google."
     )
+    result_secret: str = _setting(
+        "", str, "Secret with which workers elsewhere sign what they send to `/api/upload-video/result`. "
+        "Empty: nothing is taken there.",
+    )  # fmt: skip
     web_threads: int = _setting(8, int, "Threads of each web process.")
     web_processes: int = _setting(1, int, "Web processes.")
     access_token_s: int = _setting(900, int, "Seconds an access token is valid.")
@@ -186,10 +190,17 @@ class Settings:
 
     # addresses that users name
     egress_allow: tuple[Network, ...] = _setting(
-        (), _networks, "Networks, such as `10.1.0.0/16`, that may be fetched from although not public."
+        (), _networks, "Networks, such as `10.1.0.0/16`, that count as public: fetched from and called."
     )
-    egress_ports: frozenset[int] = _setting(PORTS, _ports, "Ports that may be fetched from.")
+    egress_ports: frozenset[int] = _setting(PORTS, _ports, "Ports that may be fetched from and called.")
     fetch_s: float = _setting(3600.0, float, "Seconds that fetching one file may take.")
+    webhook_retry_s: float = _setting(
+        10.0, float, "Seconds until a webhook that did not answer is called again; doubles up to an hour."
+    )
+    webhook_give_up_s: float = _setting(
+        3 * 86400.0, float, "Age in seconds at which an event that no call has delivered is given up, and "
+        "time after which a webhook that nothing has reached is switched off.",
+    )  # fmt: skip
 
     # what each user may ask for; whoever runs ECG can exempt an account (`ecg accounts unlimited`)
     renders_per_day: int = _setting(10, int, "Renders a user may start per day (UTC). 0: no limit.")

@@ -87,10 +87,12 @@ def resolve(host: str, port: int) -> list[str]:
 
 @dataclass
 class Egress:
-    """An open way out. ``url``: of the proxy, with its password. ``refused``: where somebody wanted to go."""
+    """An open way out. ``url``: of the proxy, with its password. ``refused``: where somebody wanted to go;
+    ``unreachable``: where somebody might have gone, but nobody answers."""
 
     url: str = ""
     refused: list[str] = field(default_factory=list)
+    unreachable: list[str] = field(default_factory=list)
     received_bytes: int = 0
     too_much: bool = False
 
@@ -230,6 +232,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(403, str(error))
             return
         except OSError as error:
+            self.server.egress.unreachable.append(f"{host}:{port}")
             self._refuse(502, f"no connection to {host}: {error.strerror or error}")
             return
         try:

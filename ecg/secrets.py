@@ -7,10 +7,13 @@ a signature made for one purpose is worth nothing for another.
 
 from __future__ import annotations
 
+import base64
 import hmac
 import os
 import secrets
 from pathlib import Path
+
+from cryptography.fernet import Fernet, InvalidToken
 
 from ecg.config import Settings
 
@@ -18,6 +21,23 @@ from ecg.config import Settings
 def derived_key(settings: Settings, purpose: str) -> str:
     """A key for one purpose: 64 hexadecimal digits (HMAC-SHA256 of the purpose under the secret)."""
     return hmac.new(secret_key(settings).encode(), f"ecg:{purpose}".encode(), "sha256").hexdigest()
+
+
+def seal(settings: Settings, purpose: str, text: str) -> str:
+    """A text that only this installation can read again."""
+    return _fernet(settings, purpose).encrypt(text.encode()).decode()
+
+
+def unseal(settings: Settings, purpose: str, sealed: str) -> str | None:
+    """The text that was sealed; ``None`` when the secret of the installation was another one then."""
+    try:
+        return _fernet(settings, purpose).decrypt(sealed.encode()).decode()
+    except InvalidToken:
+        return None
+
+
+def _fernet(settings: Settings, purpose: str) -> Fernet:
+    return Fernet(base64.urlsafe_b64encode(bytes.fromhex(derived_key(settings, purpose))))
 
 
 def secret_key(settings: Settings) -> str:

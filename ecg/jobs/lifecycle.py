@@ -17,6 +17,7 @@ from ecg.errors import Conflict, LeaseLost, NotFound
 from ecg.jobs.graphs import StepSpec, steps_of
 from ecg.jobs.milestones import BY_END, further, message
 from ecg.models import ACTIVE_JOBS, OPEN_STEPS, Job, JobKind, JobStatus, Step, StepStatus
+from ecg.webhooks import outbox
 
 now = func.clock_timestamp
 
@@ -101,6 +102,8 @@ def go_on(session: Session, job: Standing, *happened: events.Happening, ended: s
     if found.done:
         told.append(("done", {"percent": 100.0, "message": message(found.milestone)}))
     events.record(session, job.id, *told, queues=found.ready)
+    if found.done:
+        outbox.announce(session, job.id)
 
 
 _go_on = Prepared("ecg_go_on", """
@@ -150,6 +153,7 @@ def fail_job(session: Session, job: Job, error: Mapping[str, Any]) -> None:
     )
     quotas.refund(session, job.id)
     events.record(session, job.id, ("failed", {"error": job.error, "percent": job.percent}))
+    outbox.announce(session, job.id)
 
 
 def cancel(session: Session, job_id: str) -> Job:
@@ -171,6 +175,7 @@ def cancel(session: Session, job_id: str) -> Job:
     job.status, job.finished_at = JobStatus.CANCELLED, now()
     quotas.refund(session, job_id)
     events.record(session, job_id, ("cancelled", {"percent": job.percent}))
+    outbox.announce(session, job_id)
     session.refresh(job)
     return job
 

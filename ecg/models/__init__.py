@@ -16,10 +16,12 @@ from ecg.models.step import OPEN_STEPS, Step, StepStatus
 from ecg.models.used_state import UsedState
 from ecg.models.user import User
 from ecg.models.video import Video, VideoStatus
+from ecg.models.webhook import Delivery, DeliveryStatus, Webhook, WebhookEvent
 
 __all__ = [
     "ACTIVE_JOBS", "ENDED_JOBS", "OPEN_STEPS",
-    "ApiKey", "Artifact", "AuditEntry", "Event", "IdempotencyKey", "Identity", "Job", "JobKind", "JobStatus",
-    "Project", "ProjectVersion", "Quota", "QuotaEntry", "Record", "RefreshToken", "SavedStyle", "Step",
-    "StepStatus", "UsedState", "User", "Video", "VideoStatus",
+    "ApiKey", "Artifact", "AuditEntry", "Delivery", "DeliveryStatus", "Event", "IdempotencyKey", "Identity",
+    "Job", "JobKind", "JobStatus", "Project", "ProjectVersion", "Quota", "QuotaEntry", "Record",
+    "RefreshToken", "SavedStyle", "Step", "StepStatus", "UsedState", "User", "Video", "VideoStatus",
+    "Webhook", "WebhookEvent",
 ]  # fmt: skip

@@ -34,7 +34,7 @@ def process_types(gpus: Sequence[str], flower: bool, audio_per_gpu: int = 1) -> 
     found = [_entry(name) for name in ("web", "streams", "dispatch", "media")]
     for queue, share in (("audio", audio_per_gpu), ("render", 1)):
         found += [_entry(queue, gpu, nth) for gpu in gpus for nth in range(share)] or [_entry(queue)]
-    found += [_entry("upkeep"), _entry("beat")]
+    found += [_entry("webhooks"), _entry("upkeep"), _entry("beat")]
     return [*found, _entry("flower")] if flower else found
 
 

@@ -24,6 +24,7 @@ from ecg.errors import EcgError
 from ecg.models import (
     ENDED_JOBS,
     AuditEntry,
+    Delivery,
     IdempotencyKey,
     Job,
     RefreshToken,
@@ -44,6 +45,8 @@ _GRACE_S = 3600.0
 _TEMP_S = 24 * 3600
 _UPLOADING_S = 24 * 3600
 _ANSWERS_S = 48 * 3600
+#: How long people can look up what their webhooks were told.
+_DELIVERIES_S = 30 * 86400
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 #: What an attempt put: it begins with the attempt's name, `ecg.tasks.step.put` gives it.
 _MADE = re.compile(rf"\w+/(?P<job>{_UUID})/(?P<step>\d{{1,18}})-(?P<fence>\d{{1,9}})/.+")
@@ -151,6 +154,8 @@ def _sweep_rows() -> None:
             session.execute(delete(AuditEntry).where(AuditEntry.created_at < moment - _seconds(days * 86400)))
         past = IdempotencyKey.created_at < moment - _seconds(_ANSWERS_S)
         session.execute(delete(IdempotencyKey).where(past))
+        told = Delivery.created_at < moment - _seconds(_DELIVERIES_S)
+        session.execute(delete(Delivery).where(told))
 
 
 def _seconds(amount: float) -> Any:

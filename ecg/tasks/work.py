@@ -14,12 +14,13 @@ from typing import Any
 
 from sqlalchemy import select
 
+from ecg.config import settings
 from ecg.db import transaction
 from ecg.errors import NotFound, Outage, ProcessingError
 from ecg.jobs import attempts
 from ecg.jobs.attempts import Claim, NewArtifact
 from ecg.jobs.graphs import StepSpec
-from ecg.media.probe import MediaInfo
+from ecg.media.probe import Limits, MediaInfo, probe
 from ecg.models import Artifact, Job, Step, StepStatus, Video
 from ecg.progress import Ticks
 from ecg.storage import Store
@@ -93,11 +94,11 @@ class Work:
         return fetched
 
     def media(self) -> MediaInfo:
-        """What ingesting the upload has found out about it; `ProcessingError` when that was never done."""
+        """What ingesting the upload has found out about it; found out now when it was analysed elsewhere."""
         with transaction() as session:
             media = session.get_one(Video, self.claim.video_id).media
         if media is None:
-            raise ProcessingError("The video was never analysed; analyse it, then render it.")
+            return probe(self.source(), Limits.from_settings(settings()))
         return MediaInfo.from_json(media)
 
     def input(self, step: str, name: str, job_id: str | None = None) -> Path:

@@ -27,6 +27,7 @@ from ecg.web import (
     pages,
     projects,
     render,
+    results,
     store_links,
     styles,
     transcribe,
@@ -34,6 +35,7 @@ from ecg.web import (
     uploads,
     usage,
     videos,
+    webhooks,
 )
 from ecg.web.cors import init_cors
 from ecg.web.errors import refuse_body, register_errors
@@ -48,7 +50,7 @@ MAX_BODY_BYTES = 8 * 1024**2
 #: What may be asked for without signing in; every other view needs an access token.
 PUBLIC = frozenset({
     "auth.signup", "auth.login", "auth.refresh", "auth.logout", "google.login", "google.callback",
-    "styles.styles", "store_links.upload", "store_links.download", "jobs.events",
+    "styles.styles", "store_links.upload", "store_links.download", "jobs.events", "results.report",
     "operations.health", "operations.ready", "operations.config", "operations.openapi",
     "operations.docs", "operations.docs_file",
     "pages.index", "pages.player", "pages.fonts", "static",
@@ -130,8 +132,8 @@ def _scope() -> Scope | None:
 
 def _register_blueprints(app: OpenAPI) -> None:
     for module in (
-        auth, google, keys, admin, uploads, videos, jobs, render, projects, styles, usage, upload_video,
-        transcribe, openai, operations,
+        auth, google, keys, admin, webhooks, uploads, videos, jobs, render, projects, styles, usage,
+        upload_video, results, transcribe, openai, operations,
     ):  # fmt: skip
         app.register_api(module.bp)
     # Links into another store lead there, not here.

@@ -75,6 +75,47 @@ class KeysReply(Reply):
     keys: list[KeyReply]
 
 
+class WebhookReply(Reply):
+    id: str
+    url: str
+    events: list[str]
+    description: str
+    created_at: datetime.datetime
+    old_secret_until: datetime.datetime | None = Field(description="Until then the secret before signs too.")
+    failing_since: datetime.datetime | None = Field(description="Since then no call has arrived.")
+    disabled_at: datetime.datetime | None = Field(description="When it was switched off.")
+    disabled_why: str | None
+
+
+class NewWebhookReply(WebhookReply):
+    secret: str = Field(description="What signs the calls; it is shown this once.")
+
+
+class WebhooksReply(Reply):
+    webhooks: list[WebhookReply]
+
+
+class DeliveryReply(Reply):
+    id: str = Field(description="The event's: the same at each attempt.")
+    event: str
+    job_id: str | None
+    status: str = Field(description="pending, delivered or failed (given up).")
+    attempts: int
+    next_attempt_at: datetime.datetime | None = Field(description="Of a pending one: not before then.")
+    last_status: int | None = Field(description="Of the receiver's last answer.")
+    last_error: str | None
+    created_at: datetime.datetime
+    delivered_at: datetime.datetime | None
+    payload: dict[str, Any] = Field(description="The body of the calls.")
+
+
+class DeliveriesReply(Reply):
+    deliveries: list[DeliveryReply]
+    page: int
+    limit: int
+    total: int
+
+
 class UploadRequest(Reply):
     url: str = Field(description="Relative to this server, or absolute.")
     method: str

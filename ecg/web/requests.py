@@ -29,7 +29,7 @@ from ecg.captions.quality import DEFAULT_PROFILE
 from ecg.captions.style import DEFAULT_STYLE
 from ecg.egress import check_url
 from ecg.errors import BadRequest
-from ecg.models import JobKind, JobStatus
+from ecg.models import JobKind, JobStatus, WebhookEvent
 
 
 def _printable(text: str) -> str:
@@ -46,16 +46,28 @@ def _uuid_text(given: object) -> str:
         raise ValueError("must be an id such as 3f0e7f6c-0f3a-4a57-9d5c-2f1d6f3b8a10") from None
 
 
+def _web_address(text: str) -> str:
+    try:
+        return check_url(text)
+    except BadRequest as error:
+        raise ValueError(error.message) from None
+
+
+def _on_one_line(text: str) -> str:
+    return "".join(" " if unicodedata.category(letter) in {"Cc", "Cs"} else letter for letter in text).strip()
+
+
 def plain_filename(text: str) -> str:
     """The last part of a path, without control characters; never empty."""
     name = text.replace("\\", "/").rpartition("/")[2]
-    shown = "".join(" " if unicodedata.category(letter) in {"Cc", "Cs"} else letter for letter in name)
-    return shown.strip(" .")[-200:] or "video"
+    return _on_one_line(name).strip(" .")[-200:] or "video"
 
 
 Line = Annotated[str, AfterValidator(_printable)]
+Sentence = Annotated[str, Field(max_length=2000), AfterValidator(_on_one_line)]
 Filename = Annotated[str, Field(max_length=1000), AfterValidator(plain_filename)]
 Email = Annotated[Line, Field(max_length=254, pattern=r"^[^@\s]+@[^@\s]+$", examples=["ann@example.org"])]
+WebAddress = Annotated[Line, Field(max_length=2000), AfterValidator(_web_address)]
 Password = Annotated[Line, Field(min_length=8, max_length=256)]
 Language = Annotated[Line, Field(max_length=16, pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]+)*$|^auto$")]
 ContentType = Annotated[
@@ -137,6 +149,26 @@ class KeyPath(Body):
     key_id: Id
 
 
+class WebhookBody(Body):
+    url: WebAddress = Field(examples=["https://example.org/ecg"])
+    events: list[WebhookEvent] = Field(list(WebhookEvent), min_length=1, max_length=3)
+    description: Line = Field("", max_length=200, description="What it is for.")
+
+
+class WebhookPath(Body):
+    webhook_id: Id
+
+
+class RotateBody(Body):
+    overlap_s: int = Field(
+        86_400, ge=0, le=7 * 86_400, description="Seconds for which the old secret signs as well."
+    )
+
+
+class DeliveryPath(WebhookPath):
+    event_id: Id
+
+
 class UploadBody(Body):
     filename: Filename
     size_bytes: int = Field(ge=1, description="The file's exact size; the link takes no other.")
@@ -205,16 +237,8 @@ class AnalyzeBody(Body):
     )
 
 
-def _web_address(text: str) -> str:
-    try:
-        return check_url(text)
-    except BadRequest as error:
-        raise ValueError(error.message) from None
-
-
 class FromUrlBody(Body):
-    url: Annotated[Line, Field(max_length=2000, examples=["https://example.org/talk.mp4"]),
-                   AfterValidator(_web_address)]  # fmt: skip
+    url: WebAddress = Field(examples=["https://example.org/talk.mp4"])
     language: Language | None = Field(None, description="BCP 47, such as `en`; null or `auto`: detect.")
     engine: Engine | None = None
     speakers: int | None = Field(None, ge=1, le=20, description="How many speak; null: find out.")
@@ -308,6 +332,42 @@ class TranscriptionForm(Body):
         if self.timestamp_granularities and self.response_format != "verbose_json":
             raise ValueError("timestamp_granularities[] needs the response_format verbose_json")
         return self
+
+
+
+class SignatureHeader(BaseModel):
+    """For requests of workers outside."""
+
+    signature: str | None = Field(
+        None, alias="ECG-Signature", description="`t=…,v1=…`: the moment of sending in seconds since 1970, "
+        "and the HMAC-SHA256 of `{t}.{body}` under the common secret, in hexadecimal.",
+    )  # fmt: skip
+
+
+class ResultBody(Body):
+    """The documented report of a worker outside; `result` has the form of an analysis."""
+
+    job_id: Id
+    status: Literal["processing", "completed", "failed"]
+    progress: float | None = Field(None, ge=0, le=100, allow_inf_nan=False)
+    message: Sentence | None = None
+    result: dict[str, Any] | None = None
+    error_message: Sentence | None = None
+    error_code: Literal[
+        "PROCESSING_ERROR", "DOWNLOAD_ERROR", "GPU_MEMORY_ERROR", "TIMEOUT_ERROR", "INVALID_MEDIA",
+        "LANGUAGE_UNSUPPORTED", "ENGINE_UNAVAILABLE",
+    ] | None = None  # fmt: skip
+
+    @model_validator(mode="after")
+    def _result_when_completed(self) -> ResultBody:
+        if (self.status == "completed") != (self.result is not None):
+            raise ValueError("a result goes with the status completed, and only with it")
+        return self
+
+    def error(self) -> dict[str, Any]:
+        """Why the job failed, as jobs keep it."""
+        said = self.error_message or "The worker that had this analysis gave no reason; requeue the job."
+        return {"code": self.error_code or "PROCESSING_ERROR", "message": said, "details": {"reported": True}}
 
 
 class RenderOptions(Body):

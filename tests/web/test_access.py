@@ -20,6 +20,7 @@ OPEN = {
     "GET /docs", "GET /docs/<path:filename>", "GET /", "GET /static/<path:filename>",
     "GET /player/<path:filename>", "GET /player/fonts/<path:filename>",
     "PUT /store/<path:key>", "GET /store/<path:key>",  # the signed link is the permission
+    "POST /api/upload-video/result",  # so is its signature
     "GET /api/jobs/<uuid:job_id>/events",  # only says where the streams are
 }  # fmt: skip
 #: Two people may give the same name.
@@ -40,6 +41,7 @@ BODIES = {
     "POST /api/styles/<name>": {"title": "Mine"},
     "PUT /api/styles/<name>": {"title": "Mine"},
     "POST /api/keys": {"name": "mine"},
+    "POST /api/webhooks": {"url": "https://example.org/ecg"},
     "POST /api/auth/password": {"old_password": "wrong wrong", "new_password": "wrong wrong"},
 }
 
@@ -69,8 +71,10 @@ def send(person: Person, route: str, ids: dict[str, str], headers: dict[str, str
 
 def ids_of(person: Person) -> dict[str, dict[str, str]]:
     """Ids of things with a finished analysis and a waiting render, by the kind of route that takes them."""
+    webhook = person.post("/api/webhooks", url="https://example.org/ecg").json["id"]
     video_id, analysis_id = person.analysed_video()
     render_id = person.render(video_id)
+    told = person.get(f"/api/webhooks/{webhook}/deliveries").json["deliveries"]
     mine = {**load_style().to_json(), "name": "anns"}
     assert person.put("/api/styles/anns", **mine).status_code in {200, 201}
     key = next(key for key in store(settings()).keys("uploads/") if video_id in key)
@@ -78,7 +82,8 @@ def ids_of(person: Person) -> dict[str, dict[str, str]]:
     project_id = person.post("/api/projects", video_id=video_id).json["id"]
     common = {"<uuid:key_id>": api_key, "<uuid:video_id>": video_id,
               "<uuid:project_id>": project_id, "<int:version>": "1",
-              "<path:file_key>": key, "<format>": "srt", "<name>": "anns"}
+              "<path:file_key>": key, "<format>": "srt", "<name>": "anns",
+              "<uuid:webhook_id>": webhook, "<uuid:event_id>": told[0]["id"]}
     return {"render": {**common, "<uuid:job_id>": render_id},
             "other": {**common, "<uuid:job_id>": analysis_id}}  # fmt: skip
 
@@ -110,6 +115,8 @@ def test_somebody_elses_ids_are_unknown_on_every_route(app: Flask, ann: Person, 
         nothing = {
             **ids[kind(route)],
             "<uuid:key_id>": str(uuid.uuid4()),
+            "<uuid:webhook_id>": str(uuid.uuid4()),
+            "<uuid:event_id>": str(uuid.uuid4()),
             "<uuid:video_id>": str(uuid.uuid4()),
             "<uuid:project_id>": str(uuid.uuid4()),
             "<uuid:job_id>": str(uuid.uuid4()),
