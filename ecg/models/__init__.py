@@ -10,11 +10,12 @@ from ecg.models.quota import Quota, QuotaEntry
 from ecg.models.refresh_token import RefreshToken
 from ecg.models.saved_style import SavedStyle
 from ecg.models.step import OPEN_STEPS, Step, StepStatus
+from ecg.models.upload import Upload
 from ecg.models.user import User
 from ecg.models.video import Video, VideoStatus
 
 __all__ = [
     "ACTIVE_JOBS", "ENDED_JOBS", "OPEN_STEPS",
     "ApiKey", "Artifact", "Event", "IdempotencyKey", "Job", "JobKind", "JobStatus", "Quota", "QuotaEntry",
-    "Record", "RefreshToken", "SavedStyle", "Step", "StepStatus", "User", "Video", "VideoStatus",
+    "Record", "RefreshToken", "SavedStyle", "Step", "StepStatus", "Upload", "User", "Video", "VideoStatus",
 ]  # fmt: skip

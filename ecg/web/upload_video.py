@@ -39,7 +39,12 @@ _STATUS = {
 @bp.post("/generate-url", responses={200: UrlReply})
 def generate_url(body: UrlBody) -> UrlReply:
     """Ask for a URL to PUT a file to."""
-    video, link = uploads.begin(body.filename, body.filetype or body.content_type, body.size_bytes)
+    content_type = body.filetype or body.content_type
+    video = uploads.expect(body.filename, content_type, body.size_bytes)
+    link = store().upload_link(
+        uploads.begin(video), body.size_bytes or settings().max_upload_bytes, content_type,
+        settings().link_s, exact=body.size_bytes is not None,
+    )  # fmt: skip
     return UrlReply(
         video_id=video.id, upload_url=link.url, url=link.url, presigned_url=link.url,
         video_url=f"/store/{video.upload_key}", file_key=video.upload_key, fileKey=video.upload_key,
@@ -82,14 +87,15 @@ def jobs(query: PageQuery) -> ProcessesReply:
 def download_url(path: FilePath) -> DownloadReply:
     """A link to a file of yours: an upload, or what a job left."""
     with transaction() as session:
-        name = history.owned_key(session, user_id(), path.file_key)
-    link = store().download_link(path.file_key, name, settings().link_s)
+        key = videos.present_key(session, user_id(), path.file_key)
+        name = history.owned_key(session, user_id(), key)
+    link = store().download_link(key, name, settings().link_s)
     return DownloadReply(download_url=link, expires_in=settings().link_s)
 
 
 def _process(body: ProcessBody) -> Start:
     with transaction() as session:
-        video = videos.by_upload_key(session, user_id(), body.file_key or _key_in(body.video_url or ""))
+        video = videos.by_file_key(session, user_id(), body.file_key or _key_in(body.video_url or ""))
     uploads.finish(video.id)
     return analysis(video.id, body.language)
 
