@@ -22,7 +22,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 from s3transfer.exceptions import RetriesExceededError
 
-from ecg.errors import EcgError, NotFound, Outage, StoreUnavailable
+from ecg.errors import Conflict, EcgError, NotFound, Outage, StoreUnavailable
 from ecg.storage.breaker import Breaker
 from ecg.storage.store import Link, Part, checked_key, is_key
 
@@ -52,7 +52,7 @@ class S3Store:
 
     def __init__(self, bucket: str, *, endpoint_url: str = "", region: str = "", prefix: str = "") -> None:
         self._bucket = bucket
-        self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
+        self.prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
         self._breaker = Breaker(_FAILURES_TO_OPEN, _PAUSE_S)
         # A session of our own: boto3's shared one is not safe to make clients with in several threads.
         self._client = boto3.session.Session().client(
@@ -115,15 +115,15 @@ class S3Store:
 
     def keys(self, prefix: str, *, older_than_s: float = 0.0) -> Iterator[str]:
         before = _now() - datetime.timedelta(seconds=older_than_s)
-        for page in self._pages("list_objects_v2", prefix, Bucket=self._bucket, Prefix=self._prefix + prefix):
+        for page in self._pages("list_objects_v2", prefix, Bucket=self._bucket, Prefix=self.prefix + prefix):
             for found in page.get("Contents", ()):
-                key = found["Key"].removeprefix(self._prefix)
+                key = found["Key"].removeprefix(self.prefix)
                 if is_key(key) and (not older_than_s or found["LastModified"] < before):
                     yield key
 
     def sweep(self) -> None:
         before = _now() - datetime.timedelta(seconds=_ABANDONED_S)
-        for page in self._pages("list_multipart_uploads", "", Bucket=self._bucket, Prefix=self._prefix):
+        for page in self._pages("list_multipart_uploads", "", Bucket=self._bucket, Prefix=self.prefix):
             for found in page.get("Uploads", ()):
                 if found["Initiated"] < before:
                     self._abort(found["Key"], found["UploadId"])
@@ -163,8 +163,11 @@ class S3Store:
 
     def parts(self, key: str, parts_id: str) -> list[Part]:
         pages = self._pages("list_parts", key, **self._named(key), UploadId=parts_id)
-        return [Part(found["PartNumber"], found["Size"], found["ETag"])
-                for page in pages for found in page.get("Parts", ())]  # fmt: skip
+        found = [part for page in pages for part in page.get("Parts", ())]
+        # SeaweedFS lists a part that was sent again twice; the newest one counts.
+        found.sort(key=lambda part: (part["PartNumber"], part["LastModified"]))
+        newest = {part["PartNumber"]: part for part in found}
+        return [Part(number, part["Size"], part["ETag"]) for number, part in newest.items()]
 
     def join(self, key: str, parts_id: str, parts: Sequence[Part]) -> None:
         named = [{"PartNumber": part.number, "ETag": part.tag} for part in parts]
@@ -173,7 +176,7 @@ class S3Store:
                                                    MultipartUpload={"Parts": named})  # fmt: skip
 
     def drop_parts(self, key: str, parts_id: str) -> None:
-        self._abort(self._prefix + checked_key(key), parts_id)
+        self._abort(self.prefix + checked_key(key), parts_id)
 
     def download_link(
         self, key: str, filename: str, expires_s: int, *, content_type: str = "", inline: bool = False
@@ -186,12 +189,24 @@ class S3Store:
         link = urlsplit(self._signed("get_object", "uploads/any", 1))
         return f"{link.scheme}://{link.netloc}"
 
+    def administer(self, operation: str, *, none: str = "", **what: Any) -> dict[str, Any]:
+        """An operation on the bucket itself. ``none``: the error that only says that nothing is set."""
+        with self._asking(self.prefix):
+            try:
+                return getattr(self._client, operation)(Bucket=self._bucket, **what)
+            except ClientError as error:
+                if none and _code(error) == none:
+                    return {}
+                if _code(error) == "NotImplemented":
+                    raise Conflict(f"This store does not know {operation}; set it up its own way.") from error
+                raise
+
     def check(self) -> None:
         with self._asking(_PROBE):
-            self._client.put_object(Bucket=self._bucket, Key=self._prefix + _PROBE, Body=b"")
+            self._client.put_object(Bucket=self._bucket, Key=self.prefix + _PROBE, Body=b"")
 
     def _named(self, key: str) -> dict[str, str]:
-        return {"Bucket": self._bucket, "Key": self._prefix + checked_key(key)}
+        return {"Bucket": self._bucket, "Key": self.prefix + checked_key(key)}
 
     def _download(self, key: str, out: BinaryIO) -> None:
         with self._asking(key):
