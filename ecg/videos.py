@@ -76,7 +76,11 @@ def by_file_key(session: Session, user_id: str, key: str) -> Video:
 
 def present_key(session: Session, user_id: str, key: str) -> str:
     """The key that a file of the user has now: completing an upload changes it."""
-    return by_file_key(session, user_id, key).upload_key if _FILE_KEY.fullmatch(key) else key
+    named = _FILE_KEY.fullmatch(key)
+    if named is None:
+        return key
+    mine = select(Video.upload_key).where(Video.id == named["video"], Video.user_id == user_id)
+    return session.scalar(mine) or key
 
 
 def _found(video: Video | None) -> Video:

@@ -75,7 +75,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(answer.status, answer.getheaders(), content, size)
         far.close()
 
-    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _hand_on
+    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = do_OPTIONS = _hand_on
 
     def _answer(self, status: int, headers: list[tuple[str, str]], content: bytes, size: int) -> None:
         self.send_response_only(status)
