@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from ecg import quotas
@@ -99,10 +99,11 @@ def complete_upload(session: Session, upload: Upload, key: str, size_bytes: int)
 
     Completions may run at the same time: the one that ends the upload names the file.
     """
-    ended = session.scalar(delete(Upload).where(Upload.video_id == upload.video_id).returning(Upload.key))
-    if ended is None:
+    video = session.get(Video, upload.video_id, with_for_update=True)
+    expected = session.get(Upload, upload.video_id)
+    if video is None or expected is None:
         return False
-    video = session.get_one(Video, upload.video_id)
+    session.delete(expected)
     video.upload_key, video.size_bytes, video.status = key, size_bytes, VideoStatus.READY
     return True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import mimetypes
 import time
@@ -80,9 +81,11 @@ class Api:
         """Bring a file to the store; returns its video id. ``on_bytes`` gets each block's size."""
         size_bytes = source.stat().st_size
         kind = _content_type(source)
-        begun = self.ask("POST", "/api/uploads", filename=source.name, size_bytes=size_bytes,
-                         content_type=kind)  # fmt: skip
         with source.open("rb") as file:
+            checksum = hashlib.file_digest(file, "sha256").hexdigest()
+            file.seek(0)
+            begun = self.ask("POST", "/api/uploads", filename=source.name, size_bytes=size_bytes,
+                             content_type=kind, checksum=checksum)  # fmt: skip
             if begun["upload"]:
                 self._send(begun["upload"], file, size_bytes, on_bytes)
             else:

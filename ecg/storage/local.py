@@ -103,7 +103,12 @@ class LocalStore:
         self.drop_parts(key, parts_id)
 
     def drop_parts(self, key: str, parts_id: str) -> None:
-        shutil.rmtree(self._parts_folder(parts_id), ignore_errors=True)
+        folder = self._parts_folder(parts_id)
+        dropped = folder.with_name(secrets.token_hex(16))
+        # All at once, so that nobody takes some of them for all.
+        with contextlib.suppress(OSError):
+            folder.rename(dropped)
+        shutil.rmtree(dropped, ignore_errors=True)
 
     def open(self, key: str) -> BinaryIO:
         with self._reading(key):

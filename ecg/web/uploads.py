@@ -93,14 +93,12 @@ def finish(video_id: str) -> Video:
         return video
     if upload is None:
         raise Conflict("There is no upload under way for this video; begin another.")
-    if sent := _parts_of(video, upload):
-        _join(sent)
-        _end(upload, upload.key, sent.cut.size_bytes)
-    else:
-        key = _set_aside(video, upload)
-        first = _end(upload, key, _checked_bytes(video, upload, key))
-        # Another completion may have set a copy of its own aside, and have come first.
-        store().delete(upload.key if first else key)
+    try:
+        _take_in(video, upload)
+    except Conflict:
+        # Another completion may have come first, and have left nothing to take in.
+        if _expected(video_id)[0].status != VideoStatus.READY:
+            raise
     return _expected(video_id)[0]
 
 
@@ -152,6 +150,17 @@ def _parts_of(video: Video, upload: Upload) -> _InParts | None:
     if not (upload.parts_id and upload.part_bytes and video.size_bytes):
         return None
     return _InParts(upload.key, upload.parts_id, Cut(video.size_bytes, upload.part_bytes))
+
+
+def _take_in(video: Video, upload: Upload) -> None:
+    """Check what was sent, and make it the video's."""
+    if sent := _parts_of(video, upload):
+        _join(sent)
+        _end(upload, upload.key, sent.cut.size_bytes)
+        return
+    key = _set_aside(video, upload)
+    first = _end(upload, key, _checked_bytes(video, upload, key))
+    store().delete(upload.key if first else key)
 
 
 def _join(sent: _InParts) -> None:

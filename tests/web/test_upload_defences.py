@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -192,6 +193,31 @@ def test_somebody_elses_upload_is_unknown(ann: Person, bob: Person) -> None:
     assert bob.get(f"/api/uploads/{large}/parts").status_code == 404
     assert ann.get(f"/api/videos/{whole['video_id']}").json["status"] == "uploading"
     assert complete(ann, whole["video_id"]).json["status"] == "ready"
+
+
+@pytest.mark.parametrize("content", [GOOD, LARGE], ids=["whole", "parts"])
+def test_completions_at_the_same_time_agree_on_one_file(app: Flask, ann: Person, content: bytes) -> None:
+    made = ask(ann, content)
+    if made["upload"]:
+        send(ann, made["upload"], content)
+    else:
+        send_parts(ann, made["video_id"], content, 1, 2)
+    path, together, answers = f"/api/uploads/{made['video_id']}/complete", threading.Barrier(4), []
+
+    def complete_too() -> None:
+        together.wait(30)
+        answers.append(app.test_client().post(path, headers=ann.headers).status_code)
+
+    threads = [threading.Thread(target=complete_too) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    # One that looks between the end of another's work and its commit is asked to try again.
+    assert set(answers) <= {200, 409}
+    assert complete(ann, made["video_id"]).status_code == 200
+    assert processed(ann, made["video_id"]) == content
+    assert len(list(store(settings()).keys("uploads/"))) == 1
 
 
 @pytest.mark.parametrize("way", ["form", "put"])
