@@ -66,7 +66,9 @@ class LocalStore:
     def copy(self, key: str, to_key: str) -> None:
         """A second name: a file of the store is replaced at times, but never written to."""
         with self._reading(key):
-            self._place_once(to_key, self.path(key))
+            path = self.path(key)
+            os.utime(path)  # whoever sweeps what is old must not take the copy for as old as the file
+            self._place_once(to_key, path)
 
     def begin_parts(self, key: str, content_type: str) -> str:
         checked_key(key)

@@ -50,6 +50,13 @@ def test_what_a_killed_process_left_is_swept_after_an_hour(store: LocalStore, tm
     assert list(store.keys("", older_than_s=3600)) == [KEY]
 
 
+def test_a_copy_of_an_old_file_is_young(store: LocalStore, tmp_path: Path) -> None:
+    store.put(KEY, a_file(tmp_path))
+    os.utime(store.folder / KEY, (0, 0))
+    store.copy(KEY, "uploads/user/video/copy")
+    assert "uploads/user/video/copy" not in store.keys("", older_than_s=60)
+
+
 def test_parts_of_a_file_given_up_are_swept_after_a_day(store: LocalStore) -> None:
     old, new = (store.begin_parts(KEY, "video/mp4") for _ in range(2))
     for parts_id in (old, new):
