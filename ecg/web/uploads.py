@@ -160,6 +160,7 @@ def _take_in(video: Video, upload: Upload) -> None:
         return
     key = _set_aside(video, upload)
     first = _end(upload, key, _checked_bytes(video, upload, key))
+    # Another completion may have set aside a copy of its own, and have come first.
     store().delete(upload.key if first else key)
 
 
