@@ -177,6 +177,10 @@ class Settings:
 
     # limits on media
     max_upload_bytes: int = _setting(2 * 1024**3, int, "Largest upload, in bytes.")
+    parts_above_bytes: int = _setting(64 * 1024**2, int, "Files larger than this are sent in parts.")
+    part_bytes: int = _setting(
+        16 * 1024**2, _positive, "Size of such a part. S3 takes none below 5 MiB but the last."
+    )
     max_duration_s: float = _setting(
         3 * 3600.0, float, "Longest media, in seconds of decoded sound or picture."
     )

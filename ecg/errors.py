@@ -3,6 +3,7 @@
 EcgError
 ├── BadRequest              BAD_REQUEST          400   the caller can mend it
 │   ├── InvalidMedia        INVALID_MEDIA        422   not a video or audio we can work on
+│   │   └── ChecksumMismatch CHECKSUM_MISMATCH   422   not the bytes that were announced
 │   ├── InvalidScenario     INVALID_SCENARIO     422   a scenario or style that breaks its schema
 │   ├── LanguageUnsupported LANGUAGE_UNSUPPORTED 422   the engine at hand does not know the language
 │   ├── IdempotencyMismatch IDEMPOTENCY_KEY_REUSED 422 the key was sent with another request before
@@ -68,6 +69,12 @@ class InvalidMedia(BadRequest):
     """The file is not a video or audio ECG can work on."""
 
     code, http_status = "INVALID_MEDIA", 422
+
+
+class ChecksumMismatch(InvalidMedia):
+    """The file that arrived does not have the checksum announced."""
+
+    code = "CHECKSUM_MISMATCH"
 
 
 class InvalidScenario(BadRequest):

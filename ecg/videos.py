@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,22 +12,37 @@ from sqlalchemy.orm import Session
 
 from ecg import quotas
 from ecg.config import settings
-from ecg.errors import Conflict, InvalidMedia, NotFound
+from ecg.errors import Conflict, NotFound
 from ecg.jobs import lifecycle
-from ecg.models import ACTIVE_JOBS, Job, JobKind, JobStatus, Video, VideoStatus
+from ecg.models import ACTIVE_JOBS, Job, JobKind, JobStatus, Upload, Video, VideoStatus
+
+#: What a file is called while it is on its way, and with an ending that nobody knew before once it is there.
+_UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_FILE_KEY = re.compile(rf"uploads/{_UUID}/(?P<video>{_UUID})/source(?:-\w+)?")
 
 
-def begin_upload(
-    session: Session, *, user_id: str, filename: str, content_type: str, size_bytes: int | None
+def expected(
+    user_id: str, filename: str, content_type: str, size_bytes: int | None, sha256: str | None = None
 ) -> Video:
-    """A video whose file is still to come; ``size_bytes`` is ``None`` when it was not announced."""
+    """A video whose file is still to come, not yet in the record; ``None``: was not announced."""
     video_id = str(uuid.uuid4())
-    video = Video(
-        id=video_id, user_id=user_id, status=VideoStatus.UPLOADING, filename=filename,
+    return Video(
+        id=video_id, user_id=user_id, status=VideoStatus.UPLOADING, filename=filename, sha256=sha256,
         content_type=content_type, size_bytes=size_bytes, upload_key=f"uploads/{user_id}/{video_id}/source",
     )  # fmt: skip
+
+
+def begin_upload(session: Session, video: Video, parts_id: str | None, part_bytes: int | None) -> Upload:
+    """Expect the file of a video from its user; ``None``: in one piece.
+
+    Parts are joined under the video's key. One piece comes to a key of its own, whose links outlive it.
+    """
+    key = video.upload_key if parts_id else f"temp/{video.id}/sent"
+    upload = Upload(video_id=video.id, key=key, parts_id=parts_id, part_bytes=part_bytes)
     session.add(video)
-    return video
+    session.flush()
+    session.add(upload)
+    return upload
 
 
 def analyze_from(
@@ -34,8 +50,8 @@ def analyze_from(
     speakers: int | None = None, hotwords: Sequence[str] = (),
 ) -> tuple[str, str]:  # fmt: skip
     """Ask for a video to be fetched from a web address and analysed; the ids of the video and of the job."""
-    video = begin_upload(session, user_id=user_id, filename=filename, content_type="application/octet-stream",
-                         size_bytes=None)  # fmt: skip
+    video = expected(user_id, filename, "application/octet-stream", None)
+    session.add(video)
     session.flush()
     params = {"source_url": url, "language": language, "engine": engine, "speakers": speakers,
               "captions_key": None, "script_key": None, "hotwords": list(hotwords)}  # fmt: skip
@@ -51,9 +67,19 @@ def owned(session: Session, user_id: str, video_id: str, *, held: bool = False) 
     return _found(session.scalar(mine.with_for_update(read=True, key_share=True) if held else mine))
 
 
-def by_upload_key(session: Session, user_id: str, key: str) -> Video:
-    """The user's video whose upload has this key."""
-    return _found(session.scalar(select(Video).where(Video.upload_key == key, Video.user_id == user_id)))
+def by_file_key(session: Session, user_id: str, key: str) -> Video:
+    """The user's video whose file has this key, or had it before its upload was complete."""
+    named = _FILE_KEY.fullmatch(key)
+    return owned(session, user_id, named["video"]) if named else _found(None)
+
+
+def present_key(session: Session, user_id: str, key: str) -> str:
+    """The key that a file of the user has now: completing an upload changes it."""
+    named = _FILE_KEY.fullmatch(key)
+    if named is None:
+        return key
+    mine = select(Video.upload_key).where(Video.id == named["video"], Video.user_id == user_id)
+    return session.scalar(mine) or key
 
 
 def _found(video: Video | None) -> Video:
@@ -62,18 +88,28 @@ def _found(video: Video | None) -> Video:
     return video
 
 
-def complete_upload(session: Session, user_id: str, video_id: str, stored_bytes: int | None) -> Video:
-    """Make a video usable once its file is in the store, whole. Completing it again changes nothing."""
-    video = owned(session, user_id, video_id)
-    if stored_bytes is None:
-        raise Conflict("The file has not arrived yet; send it to the upload link first.")
-    if video.size_bytes is not None and video.size_bytes != stored_bytes:
-        raise InvalidMedia(
-            "The file in the store is not of the size announced; upload it again.",
-            expected_bytes=video.size_bytes, received_bytes=stored_bytes,
-        )  # fmt: skip
-    video.size_bytes, video.status = stored_bytes, VideoStatus.READY
-    return video
+def upload_of(session: Session, video_id: str) -> Upload | None:
+    """What is expected for a video; nothing more once it is complete."""
+    return session.get(Upload, video_id)
+
+
+def complete_upload(session: Session, upload: Upload, key: str, size_bytes: int) -> bool:
+    """Make a video usable, whose file is checked and lies under the key; whether that came first.
+
+    Completions may run at the same time: the one that ends the upload names the file.
+    """
+    video = session.get(Video, upload.video_id, with_for_update=True)
+    expected = session.get(Upload, upload.video_id)
+    if video is None or expected is None:
+        return False
+    session.delete(expected)
+    video.upload_key, video.size_bytes, video.status = key, size_bytes, VideoStatus.READY
+    return True
+
+
+def arrived(session: Session, video_id: str) -> None:
+    """Make a video usable, whose file was put under its key by whoever received it."""
+    session.get_one(Video, video_id, with_for_update=True).status = VideoStatus.READY
 
 
 def page(session: Session, user_id: str, *, offset: int, limit: int) -> tuple[Sequence[Video], int]:
@@ -180,4 +216,4 @@ def remove(session: Session, user_id: str, video_id: str) -> list[str]:
     session.flush()
     session.delete(video)
     shelves = [f"{shelf}/{job.id}/" for job in jobs for shelf in ("analyzed", "rendered", "temp")]
-    return [f"uploads/{video.user_id}/{video.id}/", *shelves]
+    return [f"uploads/{video.user_id}/{video.id}/", f"temp/{video.id}/", *shelves]

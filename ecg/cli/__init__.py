@@ -17,7 +17,8 @@ from ecg.cli.terminal import TypedErrors
 class _Commands(TypedErrors):
     """Each command is in the module of its name."""
 
-    _NAMES = ("up", "caption", "doctor", "setup", "models", "migrate", "settings", "jobs", "accounts")
+    _NAMES = ("up", "caption", "doctor", "setup", "models", "migrate", "settings", "storage", "jobs",
+              "accounts")  # fmt: skip
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self._NAMES)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import mimetypes
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 from urllib.parse import urljoin
 
 import requests
@@ -16,6 +19,7 @@ import requests
 from ecg.errors import EcgError, ServiceUnavailable, Unauthorized
 
 Amount = Callable[[int], None]
+Answer = TypeVar("Answer")
 _TIMEOUT_S = (5, 60)
 _POLL_S = 0.4
 #: How long a server that has gone away is waited for, from starting a job on: a restart takes seconds.
@@ -77,19 +81,42 @@ class Api:
         """Bring a file to the store; returns its video id. ``on_bytes`` gets each block's size."""
         size_bytes = source.stat().st_size
         kind = _content_type(source)
-        begun = self.ask("POST", "/api/uploads", filename=source.name, size_bytes=size_bytes,
-                         content_type=kind)  # fmt: skip
-        link = begun["upload"]
         with source.open("rb") as file:
-            self._send(link, _Measured(file, size_bytes, on_bytes))
-        self.ask("POST", f"/api/uploads/{begun['video_id']}/complete")
+            checksum = hashlib.file_digest(file, "sha256").hexdigest()
+            file.seek(0)
+            begun = self.ask("POST", "/api/uploads", filename=source.name, size_bytes=size_bytes,
+                             content_type=kind, checksum=checksum)  # fmt: skip
+            if begun["upload"]:
+                self._send(begun["upload"], file, size_bytes, on_bytes)
+            else:
+                self._send_parts(begun, file, on_bytes)
+        _patiently(lambda: self.ask("POST", f"/api/uploads/{begun['video_id']}/complete"))
         return begun["video_id"]
 
-    def _send(self, link: dict[str, Any], content: _Measured) -> None:
+    def _send_parts(self, begun: dict[str, Any], file: BinaryIO, on_bytes: Amount) -> None:
+        for number in range(1, begun["part_count"] + 1):
+            content = file.read(begun["part_size_bytes"])
+            _patiently(partial(self._send_part, begun["video_id"], number, content))
+            on_bytes(len(content))
+
+    def _send_part(self, video_id: str, number: int, content: bytes) -> None:
+        (link,) = self.ask("POST", f"/api/uploads/{video_id}/parts", numbers=[number])["parts"]
+        self._send(link, io.BytesIO(content), len(content), lambda _: None)
+
+    def _send(self, link: dict[str, Any], file: BinaryIO, size_bytes: int, on_bytes: Amount) -> None:
+        headers = link["headers"]
+        if link["fields"]:
+            # As a form; those are sent of small files only, so it may lie in memory.
+            form = requests.Request("POST", self.url, data=link["fields"], files={"file": file}).prepare()
+            assert isinstance(form.body, bytes)
+            headers = {"Content-Type": form.headers["Content-Type"]}
+            file, size_bytes = io.BytesIO(form.body), len(form.body)
         # Without the session: the store may be another host, which must not see our token.
         try:
-            response = requests.request(link["method"], urljoin(self.url, link["url"]), data=content,
-                                        headers=link["headers"], timeout=(5, 600))  # fmt: skip
+            response = requests.request(
+                link["method"], urljoin(self.url, link["url"]), headers=headers, timeout=(5, 600),
+                data=_Measured(file, size_bytes, on_bytes),
+            )  # fmt: skip
         except requests.RequestException as error:
             raise ServiceUnavailable(f"The upload broke off: {error}") from error
         _raise_for(response)
@@ -132,7 +159,7 @@ class Api:
         return response.json()
 
 
-def _patiently(ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def _patiently(ask: Callable[[], Answer]) -> Answer:
     """The answer, asked for again and again while the server is away, up to a limit."""
     until_s = time.monotonic() + _PATIENCE_S
     while True:

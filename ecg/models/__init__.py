@@ -13,6 +13,7 @@ from ecg.models.quota import Quota, QuotaEntry
 from ecg.models.refresh_token import RefreshToken
 from ecg.models.saved_style import SavedStyle
 from ecg.models.step import OPEN_STEPS, Step, StepStatus
+from ecg.models.upload import Upload
 from ecg.models.used_state import UsedState
 from ecg.models.user import User
 from ecg.models.video import Video, VideoStatus
@@ -22,6 +23,6 @@ __all__ = [
     "ACTIVE_JOBS", "ENDED_JOBS", "OPEN_STEPS",
     "ApiKey", "Artifact", "AuditEntry", "Delivery", "DeliveryStatus", "Event", "IdempotencyKey", "Identity",
     "Job", "JobKind", "JobStatus", "Project", "ProjectVersion", "Quota", "QuotaEntry", "Record",
-    "RefreshToken", "SavedStyle", "Step", "StepStatus", "UsedState", "User", "Video", "VideoStatus",
+    "RefreshToken", "SavedStyle", "Step", "StepStatus", "Upload", "UsedState", "User", "Video", "VideoStatus",
     "Webhook", "WebhookEvent",
 ]  # fmt: skip

@@ -17,7 +17,9 @@ class VideoStatus(StrEnum):
 
 
 class Video(Record):
-    """``upload_key`` names the file in the store; ``media``: what probing found (`MediaInfo`), once known."""
+    """``upload_key`` names the file in the store, ``sha256`` (hexadecimal) what its user said of it;
+    ``media``: what probing found (`MediaInfo`), once known.
+    """
 
     __tablename__ = "videos"
 
@@ -28,5 +30,6 @@ class Video(Record):
     content_type: Mapped[str]
     size_bytes: Mapped[Big | None]
     upload_key: Mapped[str] = mapped_column(unique=True)
+    sha256: Mapped[str | None]
     media: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     created_at: Mapped[CreatedAt]

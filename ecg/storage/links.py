@@ -12,7 +12,9 @@ from ecg.errors import Forbidden
 
 @dataclass(frozen=True)
 class Grant:
-    """What a link permits. ``size_bytes`` (uploads): exact, or the most when not ``exact``."""
+    """What a link permits. ``size_bytes`` (uploads): exact, or the most when not ``exact``; ``part``: which
+    one of the parts ``parts_id``, 0 for a whole file.
+    """
 
     action: str  # "upload" or "download"
     key: str
@@ -20,6 +22,8 @@ class Grant:
     content_type: str = ""
     size_bytes: int = 0
     exact: bool = True
+    parts_id: str = ""
+    part: int = 0
     filename: str = ""
     inline: bool = False
 

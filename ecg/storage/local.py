@@ -9,13 +9,13 @@ import secrets
 import shutil
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, BinaryIO
 
 from ecg.errors import BadRequest, Conflict, NotFound, StoreUnavailable
 from ecg.storage.links import Grant, Signer
-from ecg.storage.store import Link, checked_key, is_key
+from ecg.storage.store import Link, Part, checked_key, is_key
 
 _BLOCK_BYTES = 1 << 20
 # A key cannot begin with a dot, so unfinished files are never mistaken for kept ones.
@@ -23,6 +23,9 @@ _BLOCK_BYTES = 1 << 20
 _UNFINISHED = ".unfinished"
 # A file being written is touched all the time; one untouched for so long is a killed process's.
 _ABANDONED_S = 3600.0
+# Parts of a file that is on its way; each upload's in a folder named by its id.
+_PARTS = ".parts"
+_PARTS_ABANDONED_S = 86400.0
 _TRIES = 5
 _ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 
@@ -33,6 +36,8 @@ class LocalStore:
     It is made at its first use. From then on, one that is gone (removed, not mounted) is an outage for
     this object, and is not made anew: what would be put there would vanish when the old one is back.
     """
+
+    origin = ""
 
     def __init__(self, folder: Path, signing_key: str) -> None:
         self.folder = folder
@@ -52,15 +57,60 @@ class LocalStore:
         Raises `BadRequest` when the body is not of the size signed, `Conflict` when the file is there.
         """
         with self._unfinished() as unfinished:
-            with unfinished.open("wb") as out:
-                received = _copy(body, out, size_bytes)
-                _check_received(received, size_bytes, exact)
-                _to_disk(out)
+            _write(body, unfinished, size_bytes, exact)
             try:
-                # Unlike a rename, a link never replaces: what was checked cannot be swapped later.
-                self._place(key, lambda target: os.link(unfinished, target))
+                self._place_once(key, unfinished)
             except FileExistsError:
                 raise Conflict("This file has been uploaded already.") from None
+
+    def copy(self, key: str, to_key: str) -> None:
+        """A second name: a file of the store is replaced at times, but never written to."""
+        with self._reading(key):
+            path = self.path(key)
+            os.utime(path)  # whoever sweeps what is old must not take the copy for as old as the file
+            self._place_once(to_key, path)
+
+    def begin_parts(self, key: str, content_type: str) -> str:
+        checked_key(key)
+        parts_id = secrets.token_hex(16)
+        self._make_or_miss()
+        with _typed():
+            self._parts_folder(parts_id).mkdir(parents=True)
+        return parts_id
+
+    def receive_part(self, parts_id: str, number: int, body: IO[bytes], size_bytes: int) -> None:
+        """Keep a part that a browser sends, in place of what came as this part before."""
+        with self._unfinished() as unfinished:
+            _write(body, unfinished, size_bytes, True)
+            try:
+                unfinished.rename(self._parts_folder(parts_id) / str(number))
+            except FileNotFoundError:
+                raise Conflict("This upload was completed or given up; begin another.") from None
+
+    def parts(self, key: str, parts_id: str) -> list[Part]:
+        with self._reading_parts(key, parts_id) as folder:
+            found = [(int(path.name), path.stat()) for path in folder.iterdir()]
+        return [Part(number, stat.st_size, f"{stat.st_mtime_ns:x}") for number, stat in sorted(found)]
+
+    def join(self, key: str, parts_id: str, parts: Sequence[Part]) -> None:
+        with self._unfinished() as unfinished:
+            with self._reading_parts(key, parts_id) as folder, unfinished.open("wb") as out:
+                for part in parts:
+                    with (folder / str(part.number)).open("rb") as piece:
+                        shutil.copyfileobj(piece, out, _BLOCK_BYTES)
+                _to_disk(out)
+            # Somebody may join them at the same time; the first one counts.
+            with contextlib.suppress(FileExistsError):
+                self._place_once(key, unfinished)
+        self.drop_parts(key, parts_id)
+
+    def drop_parts(self, key: str, parts_id: str) -> None:
+        folder = self._parts_folder(parts_id)
+        dropped = folder.with_name(secrets.token_hex(16))
+        # All at once, so that nobody takes some of them for all.
+        with contextlib.suppress(OSError):
+            folder.rename(dropped)
+        shutil.rmtree(dropped, ignore_errors=True)
 
     def open(self, key: str) -> BinaryIO:
         with self._reading(key):
@@ -111,18 +161,28 @@ class LocalStore:
 
     def sweep(self) -> None:
         self._make_or_miss()
-        try:
+        with _typed():
             for path in (self.folder / _UNFINISHED).iterdir():
                 if _is_older(path, _ABANDONED_S):
                     path.unlink(missing_ok=True)
-        except OSError as error:
-            raise _unavailable(error) from error
+            for folder in (self.folder / _PARTS).glob("*"):
+                if _is_older(folder, _PARTS_ABANDONED_S):
+                    shutil.rmtree(folder, ignore_errors=True)
 
     def upload_link(
         self, key: str, size_bytes: int, content_type: str, expires_s: int, *, exact: bool = True
     ) -> Link:
         grant = Grant("upload", checked_key(key), _in(expires_s), content_type, size_bytes, exact)
         return Link(self._url(grant), "PUT", {"Content-Type": content_type})
+
+    def upload_form(
+        self, key: str, size_bytes: int, content_type: str, expires_s: int, *, sha256: str = ""
+    ) -> Link:
+        return self.upload_link(key, size_bytes, content_type, expires_s)
+
+    def part_link(self, key: str, parts_id: str, number: int, size_bytes: int, expires_s: int) -> Link:
+        return Link(self._url(Grant("upload", checked_key(key), _in(expires_s), size_bytes=size_bytes,
+                                    parts_id=parts_id, part=number)))  # fmt: skip
 
     def download_link(
         self, key: str, filename: str, expires_s: int, *, content_type: str = "", inline: bool = False
@@ -147,25 +207,36 @@ class LocalStore:
     @contextlib.contextmanager
     def _reading(self, key: str) -> Iterator[Path]:
         """The path of a key; in the block, a file that is not there is told from a store that is not."""
-        try:
-            yield self._inside(key)
-        except _ABSENT:
-            self._make_or_miss()
-            raise NotFound("The store has no such file.", key=key) from None
-        except OSError as error:
-            raise _unavailable(error) from error
+        with _typed():
+            try:
+                yield self._inside(key)
+            except _ABSENT:
+                self._make_or_miss()
+                raise NotFound("The store has no such file.", key=key) from None
+
+    @contextlib.contextmanager
+    def _reading_parts(self, key: str, parts_id: str) -> Iterator[Path]:
+        with self._reading(key):
+            yield self._parts_folder(parts_id)
+
+    def _parts_folder(self, parts_id: str) -> Path:
+        return self.folder / _PARTS / parts_id
 
     def _make_or_miss(self) -> None:
         """See that the store is there. Only its first use makes it; `StoreUnavailable` when it is gone."""
         folder = self.folder / _UNFINISHED
-        try:
+        with _typed():
             if self._seen:
                 folder.stat()
             else:
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
                 self._seen = True
-        except OSError as error:
-            raise _unavailable(error) from error
+
+    def _place_once(self, key: str, path: Path) -> None:
+        """Give a finished file its key, too. Unlike a rename, a link never replaces what is there:
+        `FileExistsError`.
+        """
+        self._place(key, lambda target: os.link(path, target))
 
     def _place(self, key: str, move: Callable[[Path], object]) -> None:
         """Move a finished file to its key's place."""
@@ -186,19 +257,23 @@ class LocalStore:
         """A path for a file in the making, gone afterwards unless it was renamed."""
         self._make_or_miss()
         path = self.folder / _UNFINISHED / secrets.token_hex(16)
-        try:
+        with _typed():
             try:
                 yield path
             finally:
                 path.unlink(missing_ok=True)
-        except OSError as error:
-            raise _unavailable(error) from error
 
     def _drop_empty(self, folder: Path) -> None:
         with contextlib.suppress(OSError):
             while folder != self.folder:
                 folder.rmdir()
                 folder = folder.parent
+
+
+def _write(body: IO[bytes], to: Path, size_bytes: int, exact: bool) -> None:
+    with to.open("wb") as out:
+        _check_received(_copy(body, out, size_bytes), size_bytes, exact)
+        _to_disk(out)
 
 
 def _copy(body: IO[bytes], out: BinaryIO, most_bytes: int) -> int:
@@ -253,6 +328,14 @@ def _is_older(path: Path, seconds: float) -> bool:
 def _unless_gone(error: OSError) -> None:
     # A folder that is emptied while its neighbours are listed is removed with its last file.
     if not isinstance(error, _ABSENT):
+        raise _unavailable(error) from error
+
+
+@contextlib.contextmanager
+def _typed() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
         raise _unavailable(error) from error
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import datetime
 import hashlib
 import secrets
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import boto3
 from boto3.exceptions import Boto3Error
@@ -20,9 +22,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 from s3transfer.exceptions import RetriesExceededError
 
-from ecg.errors import EcgError, NotFound, Outage, StoreUnavailable
+from ecg.errors import Conflict, EcgError, NotFound, Outage, StoreUnavailable
 from ecg.storage.breaker import Breaker
-from ecg.storage.store import Link, checked_key, is_key
+from ecg.storage.store import Link, Part, checked_key, is_key
 
 _CONNECT_S = 5
 _READ_S = 30  # of silence; a long transfer may take as long as it needs
@@ -50,7 +52,7 @@ class S3Store:
 
     def __init__(self, bucket: str, *, endpoint_url: str = "", region: str = "", prefix: str = "") -> None:
         self._bucket = bucket
-        self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
+        self.prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
         self._breaker = Breaker(_FAILURES_TO_OPEN, _PAUSE_S)
         # A session of our own: boto3's shared one is not safe to make clients with in several threads.
         self._client = boto3.session.Session().client(
@@ -59,8 +61,9 @@ class S3Store:
                 connect_timeout=_CONNECT_S, read_timeout=_READ_S, tcp_keepalive=True,
                 max_pool_connections=32, signature_version="s3v4",
                 retries={"mode": "standard", "total_max_attempts": _TRIES},
-                # A host of its own for each bucket is a matter of AWS; checksums in trailers are too.
-                s3={"addressing_style": "path" if endpoint_url else "auto"},
+                # A host of its own for each bucket is a matter of AWS, as are checksums in trailers. Named
+                # with its region: a browser follows no redirect from a preflight.
+                s3={"addressing_style": "path" if endpoint_url else "virtual"},
                 request_checksum_calculation="when_required", response_checksum_validation="when_required",
             ),
         )  # fmt: skip
@@ -68,6 +71,11 @@ class S3Store:
     def put(self, key: str, path: Path) -> None:
         with path.open("rb") as source, self._asking(key):
             self._client.upload_fileobj(source, **self._named(key), Config=_TRANSFER)
+
+    def copy(self, key: str, to_key: str) -> None:
+        # In one request, so of one moment: up to 5 GB, which is also the most that a link takes.
+        with self._asking(key):
+            self._client.copy_object(**self._named(to_key), CopySource=self._named(key))
 
     def open(self, key: str) -> BinaryIO:
         """A copy in an unnamed local file: whoever reads it meets no network."""
@@ -107,15 +115,15 @@ class S3Store:
 
     def keys(self, prefix: str, *, older_than_s: float = 0.0) -> Iterator[str]:
         before = _now() - datetime.timedelta(seconds=older_than_s)
-        for page in self._pages("list_objects_v2", Prefix=self._prefix + prefix):
+        for page in self._pages("list_objects_v2", prefix, Bucket=self._bucket, Prefix=self.prefix + prefix):
             for found in page.get("Contents", ()):
-                key = found["Key"].removeprefix(self._prefix)
+                key = found["Key"].removeprefix(self.prefix)
                 if is_key(key) and (not older_than_s or found["LastModified"] < before):
                     yield key
 
     def sweep(self) -> None:
         before = _now() - datetime.timedelta(seconds=_ABANDONED_S)
-        for page in self._pages("list_multipart_uploads", Prefix=self._prefix):
+        for page in self._pages("list_multipart_uploads", "", Bucket=self._bucket, Prefix=self.prefix):
             for found in page.get("Uploads", ()):
                 if found["Initiated"] < before:
                     self._abort(found["Key"], found["UploadId"])
@@ -123,16 +131,52 @@ class S3Store:
     def upload_link(
         self, key: str, size_bytes: int, content_type: str, expires_s: int, *, exact: bool = True
     ) -> Link:
-        """A PUT whose signature covers size and type, and that succeeds once; a form when not ``exact``.
+        """A signature covers the type, and an exact size; it cannot cap one."""
+        size = {"ContentLength": size_bytes} if exact else {}
+        url = self._signed("put_object", key, expires_s, ContentType=content_type, **size)
+        return Link(url, "PUT", {"Content-Type": content_type})
 
-        A signature can cover an exact size only, the policy of a form a range of sizes.
-        """
-        if not exact:
-            return self._form(key, size_bytes, content_type, expires_s)
-        headers = {"Content-Type": content_type, "If-None-Match": "*"}
-        url = self._signed("put_object", key, expires_s, ContentType=content_type, ContentLength=size_bytes,
-                           IfNoneMatch="*")  # fmt: skip
-        return Link(url, "PUT", headers)
+    def upload_form(
+        self, key: str, size_bytes: int, content_type: str, expires_s: int, *, sha256: str = ""
+    ) -> Link:
+        """A POST under a policy. boto3 makes conditions of bucket and key alone, the rest is named here."""
+        fields = {"Content-Type": content_type}
+        if sha256:
+            fields["x-amz-checksum-algorithm"] = "SHA256"
+            fields["x-amz-checksum-sha256"] = base64.b64encode(bytes.fromhex(sha256)).decode()
+        exact = [{name: value} for name, value in fields.items()]
+        with _signing():
+            made = self._client.generate_presigned_post(
+                **self._named(key), Fields=fields, ExpiresIn=expires_s,
+                Conditions=[*exact, ["content-length-range", size_bytes, size_bytes]],
+            )  # fmt: skip
+        return Link(made["url"], "POST", fields=made["fields"])
+
+    def begin_parts(self, key: str, content_type: str) -> str:
+        with self._asking(key):
+            begun = self._client.create_multipart_upload(**self._named(key), ContentType=content_type)
+        return begun["UploadId"]
+
+    def part_link(self, key: str, parts_id: str, number: int, size_bytes: int, expires_s: int) -> Link:
+        return Link(self._signed("upload_part", key, expires_s, UploadId=parts_id, PartNumber=number,
+                                 ContentLength=size_bytes))  # fmt: skip
+
+    def parts(self, key: str, parts_id: str) -> list[Part]:
+        pages = self._pages("list_parts", key, **self._named(key), UploadId=parts_id)
+        found = [part for page in pages for part in page.get("Parts", ())]
+        # SeaweedFS lists a part that was sent again twice; the newest one counts.
+        found.sort(key=lambda part: (part["PartNumber"], part["LastModified"]))
+        newest = {part["PartNumber"]: part for part in found}
+        return [Part(number, part["Size"], part["ETag"]) for number, part in newest.items()]
+
+    def join(self, key: str, parts_id: str, parts: Sequence[Part]) -> None:
+        named = [{"PartNumber": part.number, "ETag": part.tag} for part in parts]
+        with self._asking(key):
+            self._client.complete_multipart_upload(**self._named(key), UploadId=parts_id,
+                                                   MultipartUpload={"Parts": named})  # fmt: skip
+
+    def drop_parts(self, key: str, parts_id: str) -> None:
+        self._abort(self.prefix + checked_key(key), parts_id)
 
     def download_link(
         self, key: str, filename: str, expires_s: int, *, content_type: str = "", inline: bool = False
@@ -140,39 +184,47 @@ class S3Store:
         return self._signed("get_object", key, expires_s, ResponseContentDisposition=_shown(filename, inline),
                             ResponseContentType=content_type or "application/octet-stream")  # fmt: skip
 
+    @cached_property
+    def origin(self) -> str:
+        link = urlsplit(self._signed("get_object", "uploads/any", 1))
+        return f"{link.scheme}://{link.netloc}"
+
+    def administer(self, operation: str, *, none: str = "", **what: Any) -> dict[str, Any]:
+        """An operation on the bucket itself. ``none``: the error that only says that nothing is set."""
+        with self._asking(self.prefix):
+            try:
+                return getattr(self._client, operation)(Bucket=self._bucket, **what)
+            except ClientError as error:
+                if none and _code(error) == none:
+                    return {}
+                if _code(error) == "NotImplemented":
+                    raise Conflict(f"This store does not know {operation}; set it up its own way.") from error
+                raise
+
     def check(self) -> None:
         with self._asking(_PROBE):
-            self._client.put_object(Bucket=self._bucket, Key=self._prefix + _PROBE, Body=b"")
+            self._client.put_object(Bucket=self._bucket, Key=self.prefix + _PROBE, Body=b"")
 
     def _named(self, key: str) -> dict[str, str]:
-        return {"Bucket": self._bucket, "Key": self._prefix + checked_key(key)}
+        return {"Bucket": self._bucket, "Key": self.prefix + checked_key(key)}
 
     def _download(self, key: str, out: BinaryIO) -> None:
         with self._asking(key):
             self._client.download_fileobj(**self._named(key), Fileobj=out, Config=_TRANSFER)
 
-    def _pages(self, operation: str, **what: str) -> Iterator[dict[str, Any]]:
-        pages = iter(self._client.get_paginator(operation).paginate(Bucket=self._bucket, **what))
+    def _pages(self, operation: str, about: str, **what: str) -> Iterator[dict[str, Any]]:
+        pages = iter(self._client.get_paginator(operation).paginate(**what))
         while True:
             # Only the request is watched, not what our caller does between two pages.
-            with self._asking(what["Prefix"]):
+            with self._asking(about):
                 page = next(pages, None)
             if page is None:
                 return
             yield page
 
     def _abort(self, full_key: str, upload_id: str) -> None:
-        with self._asking(full_key), contextlib.suppress(self._client.exceptions.NoSuchUpload):
+        with contextlib.suppress(NotFound), self._asking(full_key):
             self._client.abort_multipart_upload(Bucket=self._bucket, Key=full_key, UploadId=upload_id)
-
-    def _form(self, key: str, most_bytes: int, content_type: str, expires_s: int) -> Link:
-        conditions = [{"Content-Type": content_type}, ["content-length-range", 1, most_bytes]]
-        with _signing():
-            made = self._client.generate_presigned_post(
-                **self._named(key), Fields={"Content-Type": content_type}, Conditions=conditions,
-                ExpiresIn=expires_s,
-            )  # fmt: skip
-        return Link(made["url"], "POST", fields=made["fields"])
 
     def _signed(self, operation: str, key: str, expires_s: int, **more: Any) -> str:
         with _signing():
@@ -197,7 +249,7 @@ class S3Store:
                 self._client.head_bucket(Bucket=self._bucket)
             except _FAILURES as worse:
                 return _unavailable(worse)
-        if code in {"404", "NoSuchKey"}:
+        if code in {"404", "NoSuchKey", "NoSuchUpload"}:
             return NotFound("The store has no such file.", key=key)
         return _unavailable(error)
 

@@ -8,7 +8,7 @@ one purpose, and soon expired.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -28,15 +28,34 @@ class Link:
     fields: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Part:
+    """A part of a file that has been sent; ``number`` counts from 1. ``tag``: what tells its content."""
+
+    number: int
+    size_bytes: int
+    tag: str
+
+
 class Store(Protocol):
     """A place for files.
 
     A file that is not there raises `NotFound`; a place that is full, absent, silent or refuses us
     `StoreUnavailable`, and nothing partial is left to be seen in it.
+
+    A link may be used again until it expires, so what is sent to one is copied to a key of its own before
+    it is looked at. A file in parts needs no copy: its links end when the parts are joined.
     """
+
+    @property
+    def origin(self) -> str:
+        """Where links lead, such as ``https://bucket.example.org``; empty: to the web tier."""
 
     def put(self, key: str, path: Path) -> None:
         """Keep a copy of a local file under the key, in place of what was there."""
+
+    def copy(self, key: str, to_key: str) -> None:
+        """Keep what the file holds now under a second key, which has none yet."""
 
     def open(self, key: str) -> BinaryIO:
         """The file, to be read from its start."""
@@ -62,7 +81,29 @@ class Store(Protocol):
     def upload_link(
         self, key: str, size_bytes: int, content_type: str, expires_s: int, *, exact: bool = True
     ) -> Link:
-        """A link for sending a file of exactly ``size_bytes``, or, unless ``exact``, at most that."""
+        """A PUT of a file of exactly ``size_bytes``; unless ``exact``, of at most that as far as the store
+        can tell, so that its size has to be looked at.
+        """
+
+    def upload_form(
+        self, key: str, size_bytes: int, content_type: str, expires_s: int, *, sha256: str = ""
+    ) -> Link:
+        """The narrowest link there is for a file of exactly this size, type and, if given, SHA-256."""
+
+    def begin_parts(self, key: str, content_type: str) -> str:
+        """Expect a file in parts; the id that the other calls about it take."""
+
+    def part_link(self, key: str, parts_id: str, number: int, size_bytes: int, expires_s: int) -> Link:
+        """A PUT of one part of exactly ``size_bytes``. Until the parts are joined it may be sent again."""
+
+    def parts(self, key: str, parts_id: str) -> list[Part]:
+        """The parts that have arrived, in their order; `NotFound` when they were joined or dropped."""
+
+    def join(self, key: str, parts_id: str, parts: Sequence[Part]) -> None:
+        """Make the file of these parts. From then on nothing can be sent to it."""
+
+    def drop_parts(self, key: str, parts_id: str) -> None:
+        """Give up a file in parts; one that was joined or given up before is no error."""
 
     def download_link(
         self, key: str, filename: str, expires_s: int, *, content_type: str = "", inline: bool = False

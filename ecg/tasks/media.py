@@ -29,7 +29,7 @@ def fetch(work: Work) -> Outcome:
 def ingest(work: Work) -> Outcome:
     """Probe the upload and extract its sound."""
     audio = work.out("audio.wav")
-    info = analysis.ingest(work.source(), audio, Limits.from_settings(settings()), work.progress)
+    info = analysis.ingest(work.announced_source(), audio, Limits.from_settings(settings()), work.progress)
     found = info.to_json()
     return Outcome({"audio.wav": audio}, found, media_s=info.duration_s, media=found)
 

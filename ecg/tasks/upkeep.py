@@ -30,6 +30,7 @@ from ecg.models import (
     RefreshToken,
     Step,
     StepStatus,
+    Upload,
     UsedState,
     Video,
     VideoStatus,
@@ -51,6 +52,7 @@ _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 #: What an attempt put: it begins with the attempt's name, `ecg.tasks.step.put` gives it.
 _MADE = re.compile(rf"\w+/(?P<job>{_UUID})/(?P<step>\d{{1,18}})-(?P<fence>\d{{1,9}})/.+")
 _BROUGHT = re.compile(rf"uploads/{_UUID}/(?P<video>{_UUID})/.+")
+_SENT = re.compile(rf"temp/{_UUID}/sent")
 _SCRATCH = re.compile(r"(?P<step>\d{1,18})-(?P<fence>\d{1,9})-.+")
 
 
@@ -70,6 +72,7 @@ def sweep_orphans(grace_s: float = _GRACE_S) -> None:
     for folder in ("analyzed/", "rendered/", "temp/"):
         _sweep_keys(shelf, folder, _MADE, _UNMADE, grace_s)
     _sweep_keys(shelf, "uploads/", _BROUGHT, _UNBROUGHT, grace_s)
+    _sweep_keys(shelf, "temp/", _SENT, _UNEXPECTED, grace_s)
 
 
 # One statement sees one moment: an attempt either still runs then, or its artifacts are there.
@@ -91,6 +94,13 @@ _UNBROUGHT = text("""
            WHERE projects.video_id = found.video AND project_versions.key = found.key
        ) AND NOT EXISTS (
            SELECT FROM jobs WHERE jobs.video_id = found.video AND jobs.params->>'project_key' = found.key)
+       OR found.key LIKE '%/source%' AND NOT EXISTS (
+           SELECT FROM videos WHERE videos.upload_key = found.key)
+""")
+# A link may be used again after the upload is complete.
+_UNEXPECTED = text("""
+    SELECT found.key FROM unnest(CAST(:key AS text[])) AS found(key)
+    WHERE NOT EXISTS (SELECT FROM uploads WHERE uploads.key = found.key)
 """)
 _OF_PAST_JOBS = text("""
     SELECT found.key FROM unnest(CAST(:key AS text[]), CAST(:job AS uuid[])) AS found(key, job)
@@ -134,11 +144,17 @@ def _sweep_uploading() -> None:
     # One that is to be fetched has a job, which tells what became of it.
     nobody = ~exists().where(Job.video_id == Video.id)
     late = Video.created_at < func.clock_timestamp() - _seconds(_UPLOADING_S)
-    given_up = delete(Video).where(Video.status == VideoStatus.UPLOADING, late, nobody)
+    given_up = select(Video.id).where(Video.status == VideoStatus.UPLOADING, late, nobody)
     with transaction() as session:
-        keys = session.scalars(given_up.returning(Video.upload_key)).all()
-    # Should this process die here, their files are orphans, and swept as such.
-    _delete(store(settings()), keys)
+        ids = session.scalars(given_up.with_for_update(skip_locked=True)).all()
+        uploads = session.scalars(select(Upload).where(Upload.video_id.in_(ids))).all()
+        session.execute(delete(Video).where(Video.id.in_(ids)))
+    # Should this process die here, what came is an orphan, or parts of old, and swept as such.
+    shelf = store(settings())
+    _delete(shelf, [upload.key for upload in uploads])
+    for upload in uploads:
+        if upload.parts_id:
+            shelf.drop_parts(upload.key, upload.parts_id)
 
 
 def _sweep_store() -> None:

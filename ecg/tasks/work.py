@@ -24,6 +24,7 @@ from ecg.media.probe import Limits, MediaInfo, probe
 from ecg.models import Artifact, Job, Step, StepStatus, Video
 from ecg.progress import Ticks
 from ecg.storage import Store
+from ecg.storage.digest import check_sha256
 
 log = logging.getLogger(__name__)
 _TICK_S = 0.5
@@ -83,6 +84,16 @@ class Work:
         with transaction() as session:
             key = session.get_one(Video, self.claim.video_id).upload_key
         return self.store.fetch(key, self.scratch)
+
+    def announced_source(self) -> Path:
+        """The uploaded file; `ChecksumMismatch` when it is not the one that its user announced."""
+        path = self.source()
+        with transaction() as session:
+            sha256 = session.get_one(Video, self.claim.video_id).sha256
+        if sha256:
+            with path.open("rb") as file:
+                check_sha256(file, sha256)
+        return path
 
     def bring(self, path: Path) -> Fetched:
         """Put the file of a video that has none into the store; the step's commit makes it the video's."""

@@ -7,12 +7,13 @@ import re
 from flask import Flask, Response, request
 
 import ecg
-from ecg.web.api import settings
+from ecg.errors import Outage
+from ecg.web.api import settings, store
 
 _PAGE = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; "
-    "media-src 'self' blob:; connect-src 'self' {streams}; form-action 'self'; base-uri 'none'; "
-    "frame-ancestors 'none'"
+    "media-src 'self' blob: {store}; connect-src 'self' {streams} {store}; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
 )
 # Swagger UI sets style attributes and draws its icons from data URLs.
 _DOCS = (
@@ -63,4 +64,11 @@ def _set_headers(response: Response) -> Response:
 
 def _policy(endpoint: str) -> str:
     policy = _POLICIES.get(endpoint) or _POLICIES.get(endpoint.partition(".")[0], _DATA)
-    return policy.format(streams=stream_base())
+    return policy.format(streams=stream_base(), store=_store_origin())
+
+
+def _store_origin() -> str:
+    try:
+        return store().origin
+    except Outage:
+        return ""  # without credentials there are no links either

@@ -124,9 +124,37 @@ class UploadRequest(Reply):
 
 
 class UploadReply(Reply):
+    """One request for all of the file, or how it is cut into parts."""
+
     video_id: str
-    upload: UploadRequest
-    expires_in: int = Field(description="Seconds the link is valid.")
+    upload: UploadRequest | None = Field(description="Null: send it in parts.")
+    part_size_bytes: int | None = Field(description="Of each part but the last. Null: not in parts.")
+    part_count: int | None
+    expires_in: int = Field(description="Seconds a link is valid.")
+
+
+class PartReply(Reply):
+    number: int
+    size_bytes: int
+    etag: str = Field(description="Differs when the content does.")
+
+
+class PartsReply(Reply):
+    """The parts that have arrived."""
+
+    part_size_bytes: int
+    part_count: int
+    parts: list[PartReply]
+
+
+class PartLink(UploadRequest):
+    number: int
+    size_bytes: int
+
+
+class PartLinksReply(Reply):
+    parts: list[PartLink]
+    expires_in: int = Field(description="Seconds a link is valid.")
 
 
 class StoredReply(Reply):

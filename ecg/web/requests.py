@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import textwrap
 import unicodedata
@@ -61,6 +62,16 @@ def plain_filename(text: str) -> str:
     """The last part of a path, without control characters; never empty."""
     name = text.replace("\\", "/").rpartition("/")[2]
     return _on_one_line(name).strip(" .")[-200:] or "video"
+
+
+def _sha256(text: str) -> str:
+    try:
+        digest = bytes.fromhex(text) if len(text) == 64 else base64.b64decode(text, validate=True)
+    except ValueError:
+        digest = b""
+    if len(digest) != 32:
+        raise ValueError("must be a SHA-256, in hexadecimal or base64")
+    return digest.hex()
 
 
 Line = Annotated[str, AfterValidator(_printable)]
@@ -173,6 +184,13 @@ class UploadBody(Body):
     filename: Filename
     size_bytes: int = Field(ge=1, description="The file's exact size; the link takes no other.")
     content_type: ContentType = "application/octet-stream"
+    checksum: Annotated[str, AfterValidator(_sha256)] | None = Field(
+        None, description="SHA-256 of the file, hexadecimal or base64; a file of another one is refused."
+    )
+
+
+class PartsBody(Body):
+    numbers: list[Annotated[int, Field(ge=1, le=10_000)]] = Field(min_length=1, max_length=100)
 
 
 class UrlBody(Body):

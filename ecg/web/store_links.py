@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Response, request, send_file
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from ecg.errors import Forbidden
 from ecg.storage import LocalStore
 from ecg.web.api import blueprint, store
 from ecg.web.replies import StoredReply
@@ -19,10 +20,15 @@ _BYTES = {"content": {"application/octet-stream": {"schema": {"type": "string", 
 def upload(path: StorePath, query: StoreQuery) -> tuple[StoredReply, int]:
     """Send a file: the body is its bytes, as many as were announced."""
     grant = _store().signer.read(query.token, "upload", path.key)
+    if request.content_type and grant.content_type and request.content_type != grant.content_type:
+        raise Forbidden(f"This link takes a file of the type {grant.content_type}; ask for another one.")
     if (request.content_length or 0) > grant.size_bytes:
         raise RequestEntityTooLarge(f"The upload has more than the {grant.size_bytes} bytes announced.")
     # The limit for JSON bodies does not hold here: the stream goes to disk and is counted on the way.
     request.max_content_length = grant.size_bytes + 1
+    if grant.part:
+        _store().receive_part(grant.parts_id, grant.part, request.stream, grant.size_bytes)
+        return StoredReply(size_bytes=grant.size_bytes), 201
     _store().receive(grant.key, request.stream, grant.size_bytes, exact=grant.exact)
     return StoredReply(size_bytes=_store().size(grant.key)), 201
 

@@ -38,7 +38,12 @@ _STATUS = {
 @bp.post("/generate-url", responses={200: UrlReply})
 def generate_url(body: UrlBody) -> UrlReply:
     """Ask for a URL to PUT a file to."""
-    video, link = uploads.begin(body.filename, body.filetype or body.content_type, body.size_bytes)
+    content_type = body.filetype or body.content_type
+    video = uploads.expect(body.filename, content_type, body.size_bytes)
+    link = store().upload_link(
+        uploads.begin(video), body.size_bytes or settings().max_upload_bytes, content_type,
+        settings().link_s, exact=body.size_bytes is not None,
+    )  # fmt: skip
     return UrlReply(
         video_id=video.id, upload_url=link.url, url=link.url, presigned_url=link.url,
         video_url=f"/store/{video.upload_key}", file_key=video.upload_key, fileKey=video.upload_key,
@@ -81,8 +86,9 @@ def jobs(query: PageQuery) -> ProcessesReply:
 def download_url(path: FilePath) -> DownloadReply:
     """A link to a file of yours: an upload, or what a job left."""
     with transaction() as session:
-        name = history.owned_key(session, user_id(), path.file_key)
-    link = store().download_link(path.file_key, name, settings().link_s)
+        key = videos.present_key(session, user_id(), path.file_key)
+        name = history.owned_key(session, user_id(), key)
+    link = store().download_link(key, name, settings().link_s)
     return DownloadReply(download_url=link, expires_in=settings().link_s)
 
 
@@ -99,7 +105,7 @@ def _process(body: ProcessBody) -> Start:
 
 def _by_key(key: str) -> Video:
     with transaction() as session:
-        return videos.by_upload_key(session, user_id(), key)
+        return videos.by_file_key(session, user_id(), key)
 
 
 def _key_in(video_url: str) -> str:

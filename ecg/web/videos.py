@@ -70,7 +70,10 @@ def video(path: VideoPath) -> VideoReply:
 def delete(path: VideoPath) -> tuple[str, int]:
     """Delete a video with all that was made of it; what runs for it is cancelled."""
     with transaction() as session:
+        upload = videos.upload_of(session, path.video_id)
         prefixes = videos.remove(session, user_id(), path.video_id)
+    if upload and upload.parts_id:
+        store().drop_parts(upload.key, upload.parts_id)
     for prefix in prefixes:
         for key in list(store().keys(prefix)):
             store().delete(key)

@@ -122,9 +122,9 @@ def _brought(file: FileStorage) -> Video:
         local = Path(folder) / "source"
         file.save(local)
         size_bytes = _checked_size(local.stat().st_size)
+        video = videos.expected(user_id(), filename, kind, size_bytes)
         with transaction() as session:
-            video = videos.begin_upload(session, user_id=user_id(), filename=filename,
-                                        content_type=kind, size_bytes=size_bytes)  # fmt: skip
+            session.add(video)
         store().put(video.upload_key, local)
     return video
 
@@ -144,7 +144,7 @@ def _content_type(filename: str) -> str:
 
 def _completed(video: Video, start: Start) -> Start:
     def complete(session: Session) -> BaseModel:
-        videos.complete_upload(session, user_id(), video.id, video.size_bytes)
+        videos.arrived(session, video.id)
         return start(session)
 
     return complete

@@ -49,7 +49,7 @@ def s3_server() -> Iterator[FaultyLink]:
 @pytest.fixture
 def link(database: str, s3_server: FaultyLink, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyLink]:
     """The way to the store in a bucket, which this process's settings name."""
-    monkeypatch.setenv("ECG_S3_BUCKET", a_bucket(s3_server, monkeypatch))
+    monkeypatch.setenv("ECG_S3_BUCKET", a_bucket(s3_server.url, monkeypatch))
     monkeypatch.setenv("ECG_S3_ENDPOINT_URL", s3_server.url)
     config.settings.cache_clear()
     yield s3_server

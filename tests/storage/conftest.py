@@ -10,6 +10,7 @@ import pytest
 from ecg.storage import LocalStore, Store
 from ecg.storage.s3 import S3Store
 from tests.storage.s3_server import FaultyLink, a_bucket, an_s3_server
+from tests.storage.seaweed import a_seaweed
 
 
 @pytest.fixture(scope="session")
@@ -31,9 +32,20 @@ def local(tmp_path: Path) -> LocalStore:
 
 @pytest.fixture
 def s3(s3_link: FaultyLink, monkeypatch: pytest.MonkeyPatch) -> S3Store:
-    return S3Store(a_bucket(s3_link, monkeypatch), endpoint_url=s3_link.url, prefix="ecg/files")
+    return S3Store(a_bucket(s3_link.url, monkeypatch), endpoint_url=s3_link.url, prefix="ecg/files")
 
 
-@pytest.fixture(params=["local", "s3"])
+@pytest.fixture(scope="session")
+def seaweed_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with a_seaweed(tmp_path_factory.mktemp("seaweed")) as url:
+        yield url
+
+
+@pytest.fixture
+def seaweed(seaweed_url: str, monkeypatch: pytest.MonkeyPatch) -> S3Store:
+    return S3Store(a_bucket(seaweed_url, monkeypatch), endpoint_url=seaweed_url, prefix="ecg/files")
+
+
+@pytest.fixture(params=["local", "s3", "seaweed"])
 def store(request: pytest.FixtureRequest) -> Store:
     return request.getfixturevalue(request.param)

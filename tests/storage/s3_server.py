@@ -14,6 +14,8 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "a-key", "AWS_SECRET_ACCESS_KEY": "a-secret",
+               "AWS_DEFAULT_REGION": "us-east-1"}  # fmt: skip
 _BUSY = b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
 
 
@@ -73,7 +75,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(answer.status, answer.getheaders(), content, size)
         far.close()
 
-    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _hand_on
+    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = do_OPTIONS = _hand_on
 
     def _answer(self, status: int, headers: list[tuple[str, str]], content: bytes, size: int) -> None:
         self.send_response_only(status)
@@ -107,11 +109,10 @@ def an_s3_server() -> Iterator[FaultyLink]:
         server.stop()
 
 
-def a_bucket(link: FaultyLink, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Make a bucket, and credentials for it in this process's environment."""
-    for name, value in {"AWS_ACCESS_KEY_ID": "a-key", "AWS_SECRET_ACCESS_KEY": "a-secret",
-                        "AWS_DEFAULT_REGION": "us-east-1"}.items():  # fmt: skip
+def a_bucket(url: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Make a bucket at the server of this address, and credentials for it in this process's environment."""
+    for name, value in CREDENTIALS.items():
         monkeypatch.setenv(name, value)
     bucket = f"ecg-{uuid.uuid4()}"
-    boto3.session.Session().client("s3", endpoint_url=link.url).create_bucket(Bucket=bucket)
+    boto3.session.Session().client("s3", endpoint_url=url).create_bucket(Bucket=bucket)
     return bucket

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import threading
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+import requests
 
-from ecg.errors import BadRequest, NotFound
-from ecg.storage import Store
+from ecg.errors import BadRequest, Conflict, NotFound
+from ecg.storage import Link, LocalStore, Store
 
 KEY = "uploads/user/video/source"
 
@@ -17,6 +20,22 @@ def a_file(folder: Path, content: bytes = b"picture and sound") -> Path:
     path = folder / "a file"
     path.write_bytes(content)
     return path
+
+
+_PART_BYTES = 5 << 20  # S3 takes no smaller ones but the last
+
+
+def send(store: Store, link: Link, content: bytes) -> int:
+    """Send a part as a browser would; the status of the answer, 0: refused by the local store."""
+    if not isinstance(store, LocalStore):
+        return requests.put(link.url, data=content, headers=dict(link.headers), timeout=30).status_code
+    address = urlsplit(link.url)
+    grant = store.signer.read(address.query.removeprefix("token="), "upload", address.path[len("/store/"):])
+    try:
+        store.receive_part(grant.parts_id, grant.part, io.BytesIO(content), grant.size_bytes)
+    except (BadRequest, Conflict):
+        return 0
+    return 201
 
 
 def test_a_file_put_is_read_back_by_its_key(store: Store, tmp_path: Path) -> None:
@@ -137,11 +156,66 @@ def test_sweeping_leaves_files_alone(store: Store, tmp_path: Path) -> None:
 ])  # fmt: skip
 def test_no_key_leads_out_of_the_store(store: Store, tmp_path: Path, key: str) -> None:
     (tmp_path / "secret").write_text("secret")
+    store.put(KEY, a_file(tmp_path))
     for use in (store.open, store.size, store.exists, store.delete,
                 lambda key: store.fetch(key, tmp_path),
                 lambda key: store.put(key, a_file(tmp_path)),
                 lambda key: store.upload_link(key, 1, "video/mp4", 60),
+                lambda key: store.upload_form(key, 1, "video/mp4", 60),
+                lambda key: store.begin_parts(key, "video/mp4"),
+                lambda key: store.copy(KEY, key),
                 lambda key: store.download_link(key, "name", 60)):  # fmt: skip
         with pytest.raises(BadRequest):
             use(key)
     assert (tmp_path / "secret").read_text() == "secret"
+
+
+def test_a_copy_is_a_file_of_its_own(store: Store, tmp_path: Path) -> None:
+    store.put(KEY, a_file(tmp_path))
+    store.copy(KEY, "uploads/user/video/copy")
+    store.put(KEY, a_file(tmp_path, b"newer"))
+    store.delete(KEY)
+    assert store.open("uploads/user/video/copy").read() == b"picture and sound"
+    with pytest.raises(NotFound):
+        store.copy(KEY, "uploads/user/video/another")
+
+
+def test_parts_become_a_file_whatever_order_they_come_in(store: Store) -> None:
+    first, last = b"1" * _PART_BYTES, b"the end"
+    parts_id = store.begin_parts(KEY, "video/mp4")
+    assert store.parts(KEY, parts_id) == []
+    for number, content in ((2, last), (1, b"0" * _PART_BYTES), (1, first)):
+        link = store.part_link(KEY, parts_id, number, len(content), 60)
+        assert send(store, link, content) in {200, 201}
+    assert not store.exists(KEY)
+    assert list(store.keys("")) == []
+    arrived = store.parts(KEY, parts_id)
+    assert [(part.number, part.size_bytes) for part in arrived] == [(1, _PART_BYTES), (2, 7)]
+    store.join(KEY, parts_id, arrived)
+    assert store.open(KEY).read() == first + last
+    assert list(store.keys("")) == [KEY]
+
+
+def test_a_link_of_a_part_ends_when_the_parts_are_joined(store: Store) -> None:
+    parts_id = store.begin_parts(KEY, "video/mp4")
+    link = store.part_link(KEY, parts_id, 1, 4, 60)
+    send(store, link, b"good")
+    store.join(KEY, parts_id, store.parts(KEY, parts_id))
+    assert send(store, link, b"evil") not in {200, 201}
+    assert store.open(KEY).read() == b"good"
+    with pytest.raises(NotFound):
+        store.parts(KEY, parts_id)
+    store.drop_parts(KEY, parts_id)
+    assert store.open(KEY).read() == b"good"
+
+
+def test_parts_that_are_dropped_are_gone(store: Store) -> None:
+    parts_id = store.begin_parts(KEY, "video/mp4")
+    link = store.part_link(KEY, parts_id, 1, 4, 60)
+    send(store, link, b"good")
+    store.drop_parts(KEY, parts_id)
+    store.drop_parts(KEY, parts_id)
+    with pytest.raises(NotFound):
+        store.parts(KEY, parts_id)
+    assert send(store, link, b"good") not in {200, 201}
+    assert list(store.keys("")) == []

@@ -50,6 +50,22 @@ def test_what_a_killed_process_left_is_swept_after_an_hour(store: LocalStore, tm
     assert list(store.keys("", older_than_s=3600)) == [KEY]
 
 
+def test_a_copy_of_an_old_file_is_young(store: LocalStore, tmp_path: Path) -> None:
+    store.put(KEY, a_file(tmp_path))
+    os.utime(store.folder / KEY, (0, 0))
+    store.copy(KEY, "uploads/user/video/copy")
+    assert "uploads/user/video/copy" not in store.keys("", older_than_s=60)
+
+
+def test_parts_of_a_file_given_up_are_swept_after_a_day(store: LocalStore) -> None:
+    old, new = (store.begin_parts(KEY, "video/mp4") for _ in range(2))
+    for parts_id in (old, new):
+        store.receive_part(parts_id, 1, io.BytesIO(b"1"), 1)
+    os.utime(store.folder / ".parts" / old, (time.time() - 90_000,) * 2)
+    store.sweep()
+    assert [path.name for path in (store.folder / ".parts").iterdir()] == [new]
+
+
 def test_a_store_is_made_at_its_first_use(store: LocalStore) -> None:
     assert list(store.keys("")) == []
     assert not store.exists(KEY)
@@ -100,6 +116,7 @@ def uses(store: LocalStore, folder: Path) -> dict[str, Callable[[], object]]:
         "size": lambda: store.size(KEY), "exists": lambda: store.exists(KEY),
         "delete": lambda: store.delete(KEY), "keys": lambda: list(store.keys("")),
         "check": store.check, "sweep": store.sweep,
+        "begin_parts": lambda: store.begin_parts(KEY, "video/mp4"),
     }  # fmt: skip
 
 

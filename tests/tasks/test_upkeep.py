@@ -14,9 +14,10 @@ from sqlalchemy import select, text
 from ecg import accounts, audit, projects
 from ecg.config import settings
 from ecg.db import transaction
+from ecg.errors import NotFound
 from ecg.jobs import lifecycle
 from ecg.jobs.attempts import Claim, NewArtifact
-from ecg.models import Artifact, AuditEntry, IdempotencyKey, Job, Video, VideoStatus
+from ecg.models import Artifact, AuditEntry, IdempotencyKey, Job, Upload, Video, VideoStatus
 from ecg.storage import store
 from ecg.tasks import upkeep
 from ecg.tasks.step import keeper, run_step, scratch_root
@@ -188,16 +189,33 @@ def test_drafts_that_neither_a_project_nor_a_render_names_go(tmp_path: Path):
 
 
 def test_uploads_given_up_are_forgotten_after_a_day(tmp_path: Path):
-    old, new, ready = make_video(), make_video(), make_video(VideoStatus.READY)
-    for video in (old, new, ready):
-        store(settings()).put(video.upload_key, a_file(tmp_path))
+    old, in_parts, new, ready = (*(make_video() for _ in range(3)), make_video(VideoStatus.READY))
+    for key in (sent_key(old), sent_key(new), ready.upload_key):
+        store(settings()).put(key, a_file(tmp_path))
+    parts_id = store(settings()).begin_parts(in_parts.upload_key, "video/mp4")
+    with transaction() as session:
+        session.execute(text("UPDATE uploads SET key = :key, parts_id = :parts WHERE video_id = :id"),
+                        {"key": in_parts.upload_key, "parts": parts_id, "id": in_parts.id})  # fmt: skip
     with transaction() as session:
         session.execute(text("UPDATE videos SET created_at = created_at - interval '25 hours' "
-                             "WHERE id IN (:old, :ready)"), {"old": old.id, "ready": ready.id})  # fmt: skip
+                             "WHERE id <> :new"), {"new": new.id})  # fmt: skip
     sweep()
     with transaction() as session:
         assert set(session.scalars(select(Video.id))) == {new.id, ready.id}
-    assert all_keys() == {new.upload_key, ready.upload_key}
+    assert all_keys() == {sent_key(new), ready.upload_key}
+    with pytest.raises(NotFound):
+        store(settings()).parts(in_parts.upload_key, parts_id)
+
+
+def test_what_a_link_brings_after_the_upload_is_complete_goes(tmp_path: Path):
+    expected, complete = make_video(), make_video(VideoStatus.READY)
+    copied_in_vain = f"{complete.upload_key}-0123456789abcdef"
+    for key in (sent_key(expected), complete.upload_key, sent_key(complete), copied_in_vain):
+        store(settings()).put(key, a_file(tmp_path))
+    sweep()
+    assert len(all_keys()) == 4, "a copy is put before its video is known"
+    sweep_orphans(grace_s=0)
+    assert all_keys() == {sent_key(expected), complete.upload_key}
 
 
 def test_answers_are_kept_for_two_days():
@@ -283,4 +301,11 @@ def make_video(status: VideoStatus = VideoStatus.UPLOADING) -> Video:
                   upload_key=f"uploads/{user_id}/{video_id}/source")  # fmt: skip
     with transaction() as session:
         session.add(video)
+        session.flush()
+        if status == VideoStatus.UPLOADING:
+            session.add(Upload(video_id=video_id, key=sent_key(video)))
     return video
+
+
+def sent_key(video: Video) -> str:
+    return f"temp/{video.id}/sent"

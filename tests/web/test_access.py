@@ -28,6 +28,7 @@ NAMED_BY_WHO_ASKS = {"PUT /api/styles/<name>", "POST /api/styles/<name>"}
 #: A body that each route with a body takes; ids are filled in.
 BODIES = {
     "POST /api/uploads": {"filename": "a.mp4", "size_bytes": 1},
+    "POST /api/uploads/<uuid:video_id>/parts": {"numbers": [1]},
     "POST /api/render/create": {"videoId": "<uuid:video_id>"},
     "POST /api/upload-video/generate-url": {"filename": "a.mp4"},
     "POST /api/upload-video/request-process": {"fileKey": "<path:file_key>"},
@@ -62,7 +63,8 @@ def filled(text: str, ids: dict[str, str]) -> str:
 
 def send(person: Person, route: str, ids: dict[str, str], headers: dict[str, str]):
     method, _, path = route.partition(" ")
-    body = {name: filled(str(value), ids) for name, value in BODIES.get(route, {}).items()}
+    body = {name: filled(value, ids) if isinstance(value, str) else value
+            for name, value in BODIES.get(route, {}).items()}  # fmt: skip
     headers = {"If-Match": "*", **headers}
     if method == "GET":
         return person.client.get(filled(path, ids), headers=headers)
@@ -84,11 +86,14 @@ def ids_of(person: Person) -> dict[str, dict[str, str]]:
               "<uuid:project_id>": project_id, "<int:version>": "1",
               "<path:file_key>": key, "<format>": "srt", "<name>": "anns",
               "<uuid:webhook_id>": webhook, "<uuid:event_id>": told[0]["id"]}
-    return {"render": {**common, "<uuid:job_id>": render_id},
+    in_parts = person.post("/api/uploads", filename="a.mp4", size_bytes=10**9).json["video_id"]
+    return {"render": {**common, "<uuid:job_id>": render_id}, "parts": {"<uuid:video_id>": in_parts},
             "other": {**common, "<uuid:job_id>": analysis_id}}  # fmt: skip
 
 
 def kind(route: str) -> str:
+    if route.endswith("/parts"):
+        return "parts"
     return "render" if "/api/render/" in route or "/api/jobs/" in route else "other"
 
 

@@ -166,7 +166,7 @@ def test_odd_file_names_are_kept_as_far_as_they_are_harmless(ann: Person, sent: 
     answer = ann.client.get(video["url"])
     assert answer.status_code == 200
     assert "X-Evil" not in answer.headers
-    assert re.fullmatch(r"uploads/[0-9a-f-]{36}/[0-9a-f-]{36}/source", stored_keys()[0])
+    assert re.fullmatch(r"uploads/[0-9a-f-]{36}/[0-9a-f-]{36}/source-[0-9a-f]{16}", stored_keys()[0])
 
 
 def test_the_documented_upload_api_leads_to_an_analysis(ann: Person) -> None:

@@ -6,21 +6,37 @@ import os
 import re
 import subprocess
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from ecg.config import Settings
-from tests.conftest import LiveStack
+from tests.conftest import LiveStack, a_live_stack
 from tests.spoken import spoken_clip
+from tests.storage.s3_server import CREDENTIALS, a_bucket, an_s3_server
 
 PAGE = Path(__file__).parents[2] / "docs" / "api.md"
 
 
-def test_the_script_of_the_page_turns_a_file_into_captions(stack: LiveStack, tmp_path: Path) -> None:
+@pytest.fixture(params=["a folder", "a bucket"])
+def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[LiveStack]:
+    """A stack that keeps its files there."""
+    if request.param == "a folder":
+        yield request.getfixturevalue("stack")
+        return
+    with an_s3_server() as link:
+        bucket = a_bucket(link.url, monkeypatch)
+        with a_live_stack(ECG_S3_BUCKET=bucket, ECG_S3_ENDPOINT_URL=link.url, **CREDENTIALS) as live:
+            yield live
+
+
+def test_the_script_of_the_page_turns_a_file_into_captions(place: LiveStack, tmp_path: Path) -> None:
     script = tmp_path / "captions.sh"
     script.write_text(re.findall(r"```sh\n(.*?)```", PAGE.read_text(), re.DOTALL)[0])
     clip = spoken_clip(tmp_path / "talk.mp4")
     env = os.environ | {
-        "ECG": stack.url, "EMAIL": f"{uuid.uuid4()}@example.org", "PASSWORD": "correct horse",
+        "ECG": place.url, "EMAIL": f"{uuid.uuid4()}@example.org", "PASSWORD": "correct horse",
     }  # fmt: skip
     ran = subprocess.run(
         ["bash", script, clip], env=env, capture_output=True, text=True, timeout=240, check=False

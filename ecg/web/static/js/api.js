@@ -36,6 +36,11 @@ export const createUpload = ({ name, size, type }) => call("POST", "/api/uploads
     filename: name, size_bytes: size, content_type: /^(video|audio)\//.test(type) ? type : "application/octet-stream",
   },
 });
+/** Links for parts of a file that is sent in parts: `{number, url, method}` … */
+export const partLinks = async (videoId, numbers) =>
+  (await call("POST", `/api/uploads/${videoId}/parts`, { body: { numbers } })).parts;
+/** What has arrived of it: `{part_size_bytes, part_count, parts}`. */
+export const arrivedParts = (videoId) => call("GET", `/api/uploads/${videoId}/parts`);
 export const completeUpload = (videoId) => call("POST", `/api/uploads/${videoId}/complete`);
 
 /**

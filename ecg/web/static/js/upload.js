@@ -1,8 +1,10 @@
 /** One file on its way: ask for a link, send the bytes to it, have them checked, start the analysis. */
 import { analyse, completeUpload, createUpload } from "./api.js";
 import { size } from "./format.js";
-import { ApiError, unexplained, unreachable } from "./http.js";
+import { ApiError } from "./http.js";
 import { t } from "./i18n.js";
+import { sendBlob } from "./send_blob.js";
+import { begunBefore, forget, remember, sendParts } from "./send_parts.js";
 
 /**
  * `state`: waiting, sending, checking, done, failed or stopped. `sent_bytes` of `file.size` are on the
@@ -15,7 +17,7 @@ export class Upload {
     this.sent_bytes = 0;
     this.error = null;
     this.videoId = null;
-    this.request = null;
+    this.stopping = null;
   }
 
   get active() {
@@ -27,12 +29,11 @@ export class Upload {
     this.#change({ state: "sending", sent_bytes: 0, error: null });
     try {
       checkSize(this.file.size, this.limit_bytes);
-      const { video_id: videoId, upload } = await createUpload(this.file);
-      this.videoId = videoId;
-      await this.#send(upload);
+      await this.#send();
       this.#change({ state: "checking" });
-      await completeUpload(videoId);
-      await analyse(videoId, this.language);
+      await completeUpload(this.videoId);
+      forget(this.file);
+      await analyse(this.videoId, this.language);
       this.#change({ state: "done" });
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
@@ -42,23 +43,17 @@ export class Upload {
 
   stop() {
     this.#change({ state: "stopped" });
-    this.request?.abort();
+    this.stopping?.abort();
   }
 
-  /** fetch tells nothing about how much of a body has left; XMLHttpRequest does. */
-  #send({ url, method, headers = {} }) {
-    const request = new XMLHttpRequest();
-    this.request = request;
-    return new Promise((resolve, reject) => {
-      request.upload.onprogress = (event) => this.#change({ sent_bytes: event.loaded });
-      request.onload = () => (request.status < 300 ? resolve() : reject(refused(request)));
-      request.onerror = () => reject(unreachable());
-      request.onabort = () => reject(unreachable());
-      request.open(method, url);
-      for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
-      if (this.state !== "stopped") request.send(this.file);
-      else reject(unreachable());
-    });
+  async #send() {
+    this.stopping = new AbortController();
+    const options = { onSent: (sent_bytes) => this.#change({ sent_bytes }), signal: this.stopping.signal };
+    const begun = (await begunBefore(this.file)) ?? (await createUpload(this.file));
+    this.videoId = begun.video_id;
+    if (begun.upload) return sendBlob(begun.upload, this.file, options);
+    remember(this.file, this.videoId);
+    return sendParts(this.file, begun, options);
   }
 
   #change(values) {
@@ -72,14 +67,4 @@ function checkSize(bytes, limit) {
   if (bytes <= limit) return;
   const message = t("upload.tooLarge", { size: size(bytes), limit: size(limit) });
   throw new ApiError({ code: "INVALID_MEDIA", message }, 0);
-}
-
-function refused(request) {
-  let error = null;
-  try {
-    error = JSON.parse(request.responseText).error;
-  } catch {
-    // A store that is not ours answers in its own way; its status is all there is to tell.
-  }
-  return new ApiError(error ?? unexplained(request.status), request.status);
 }
