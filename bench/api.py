@@ -1,7 +1,7 @@
 """What the REST API costs: requests for a job's status, against a plain Flask route with one SELECT.
 
-``GET /api/upload-video/status/{id}`` with an access token, of a job that is at work: the token is checked, its
-sign-in looked up, the job read, live progress asked of Redis. Divided by the same gunicorn serving
+``GET /api/upload-video/status/{id}`` with an access token, of a job that is at work: the token is checked,
+its sign-in looked up, the job read, live progress asked of Redis. Divided by the same gunicorn serving
 `bench.api_app`; interleaved rounds, medians.
 """
 
@@ -115,7 +115,8 @@ class User:
 def running_job(user: User) -> str:
     """A job at work."""
     job_id = user.post(f"/api/videos/{user.video()}/analyze")["job_id"]
-    execute("UPDATE jobs SET status = 'running', milestone = 'speech_found', percent = 40 WHERE id = :j", j=job_id)
+    execute("UPDATE jobs SET status = 'running', milestone = 'speech_found', percent = 40 WHERE id = :j",
+            j=job_id)  # fmt: skip
     return job_id
 
 
@@ -160,7 +161,8 @@ def per_second(port: int, request: bytes, for_s: float) -> float:
 
 
 def get(path: str, **headers: str) -> bytes:
-    lines = [f"GET {path} HTTP/1.1", "Host: 127.0.0.1", *(f"{name}: {value}" for name, value in headers.items())]
+    headers = {"Host": "127.0.0.1", **headers}
+    lines = [f"GET {path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
     return "\r\n".join([*lines, "", ""]).encode()
 
 

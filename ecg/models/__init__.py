@@ -7,14 +7,14 @@ from ecg.models.event import Event
 from ecg.models.idempotency_key import IdempotencyKey
 from ecg.models.job import ACTIVE_JOBS, ENDED_JOBS, Job, JobKind, JobStatus
 from ecg.models.quota import Quota, QuotaEntry
-from ecg.models.refresh_token import RefreshToken
+from ecg.models.refresh_token import SIGN_IN_COUNTS, RefreshToken
 from ecg.models.saved_style import SavedStyle
 from ecg.models.step import OPEN_STEPS, Step, StepStatus
 from ecg.models.user import User
 from ecg.models.video import Video, VideoStatus
 
 __all__ = [
-    "ACTIVE_JOBS", "ENDED_JOBS", "OPEN_STEPS",
+    "ACTIVE_JOBS", "ENDED_JOBS", "OPEN_STEPS", "SIGN_IN_COUNTS",
     "ApiKey", "Artifact", "Event", "IdempotencyKey", "Job", "JobKind", "JobStatus", "Quota", "QuotaEntry",
     "Record", "RefreshToken", "SavedStyle", "Step", "StepStatus", "User", "Video", "VideoStatus",
 ]  # fmt: skip

@@ -59,4 +59,4 @@ def _set_headers(response: Response) -> Response:
 
 def _policy(endpoint: str) -> str:
     policy = _POLICIES.get(endpoint) or _POLICIES.get(endpoint.partition(".")[0], _DATA)
-    return policy.format(streams=stream_base())
+    return policy.format(streams=stream_base()) if policy is _PAGE else policy

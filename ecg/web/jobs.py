@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import redirect, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from ecg import history
-from ecg.db import transaction
+from ecg.db import autocommit, transaction
+from ecg.errors import Unauthorized
 from ecg.jobs import lifecycle
 from ecg.models import Job
 from ecg.web import present
@@ -14,7 +17,7 @@ from ecg.web.api import blueprint
 from ecg.web.headers import stream_base
 from ecg.web.replies import JobReply, JobsReply
 from ecg.web.requests import JobPath, JobsQuery
-from ecg.web.tokens import user_id
+from ecg.web.tokens import SIGNED_OUT, unproved, user_id
 
 bp = blueprint("jobs", __name__, "Analyses and renders at work", prefix="/api/jobs")
 
@@ -58,8 +61,19 @@ def events(path: JobPath) -> BaseResponse:
 
 def owned(job_id: str, kind: str | None = None) -> Job:
     """The caller's job."""
-    with transaction() as session:
+    with autocommit() as session:
         return history.job(session, user_id(), job_id, kind)
+
+
+def polled(job_id: str, kind: str) -> Any:
+    """What the caller's job is at, for those who ask again and again; see `LOOKS_UP`."""
+    sender = unproved()
+    if sender is None:
+        return owned(job_id, kind)
+    found = history.polled(sender.user_id, sender.family, job_id, kind)
+    if found is None:
+        raise Unauthorized(SIGNED_OUT)
+    return found
 
 
 def stop(job_id: str, kind: str | None = None) -> Job:

@@ -7,7 +7,11 @@ sign-in, which is looked up at every request, so signing out ends it at once; so
 from __future__ import annotations
 
 import datetime
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from flask import Flask, current_app, g, request
@@ -20,12 +24,14 @@ from ecg import accounts, api_keys
 from ecg.accounts import SignIn
 from ecg.api_keys import Scope
 from ecg.config import Settings
-from ecg.db import transaction
+from ecg.db import autocommit
 from ecg.errors import Forbidden, Unauthorized
 from ecg.secrets import derived_key
 from ecg.web.replies import TokensReply, UserReply
 
 _FAMILY = "family"
+SIGNED_OUT = "You have been signed out; sign in again."
+_INVALID = "The token is not valid or has expired; sign in again."
 
 
 def init_tokens(app: Flask, settings: Settings) -> None:
@@ -55,18 +61,26 @@ def issue(sign_in: SignIn) -> TokensReply:
     )
 
 
-def claims(token: str, kind: str) -> dict[str, Any]:
+def claims(token: str, kind: str) -> Mapping[str, Any]:
     """What a valid token of a kind (`access`, `refresh`) says; `Unauthorized` for any other."""
     try:
-        found = decode_token(token)
+        found = _decoded(token, current_app.config["JWT_SECRET_KEY"])
     except (PyJWTError, JWTExtendedException, ValueError):
-        raise Unauthorized("The token is not valid or has expired; sign in again.") from None
+        raise Unauthorized(_INVALID) from None
+    if found["exp"] <= time.time():
+        raise Unauthorized(_INVALID)
     if found["type"] != kind or _FAMILY not in found:
         raise Unauthorized(f"This is not {'an access' if kind == 'access' else 'a refresh'} token.")
     return found
 
 
-def family_of(claims: dict[str, Any]) -> str:
+@lru_cache(maxsize=4096)
+def _decoded(token: str, _key: str) -> Mapping[str, Any]:
+    """What a token says. Decoding costs as much as the rest of a request, and a token is sent many times."""
+    return MappingProxyType(decode_token(token))
+
+
+def family_of(claims: Mapping[str, Any]) -> str:
     """The sign-in that a token belongs to."""
     return claims[_FAMILY]
 
@@ -91,7 +105,7 @@ class SignedIn:
     def user(self, session: Session, scope: Scope | None) -> str:
         """The id of who sent it; `Unauthorized` after signing out. People may do all that is theirs to do."""
         if not accounts.is_open(session, self.user_id, self.family):
-            raise Unauthorized("You have been signed out; sign in again.")
+            raise Unauthorized(SIGNED_OUT)
         return self.user_id
 
 
@@ -121,11 +135,22 @@ def credential(token: str) -> SignedIn | Key:
     return SignedIn(found["sub"], found[_FAMILY])
 
 
-def require_user(scope: Scope | None) -> None:
-    """Let a request through only with what proves who sends it; ``None``: people only, no API keys."""
+def require_user(scope: Scope | None, *, look_up: bool = True) -> None:
+    """Let a request through only with what proves who sends it; ``None``: people only, no API keys.
+
+    Without ``look_up`` the view must find out whether the sign-in still counts (`unproved`).
+    """
     sender = credential(bearer_token())
-    with transaction() as session:
+    if isinstance(sender, SignedIn) and not look_up:
+        g.sender = sender
+        return
+    with autocommit() as session:
         g.user_id = sender.user(session, scope)
+
+
+def unproved() -> SignedIn | None:
+    """The sign-in that this view must look up; ``None`` when it is known who sent the request."""
+    return g.get("sender")
 
 
 def user_id() -> str:

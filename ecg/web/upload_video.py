@@ -13,7 +13,7 @@ from ecg.errors import NotFound
 from ecg.models import Job, JobKind, JobStatus
 from ecg.web import present, uploads
 from ecg.web.api import blueprint, live, settings, store
-from ecg.web.jobs import owned
+from ecg.web.jobs import polled
 from ecg.web.once import Start, accepted_once
 from ecg.web.replies import DownloadReply, ProcessesReply, ProcessStatusReply, StartedReply, UrlReply
 from ecg.web.requests import (
@@ -64,7 +64,7 @@ def process_video(header: OnceHeader, body: ProcessVideoBody) -> Response:
 @bp.get("/status/<uuid:job_id>", responses={200: ProcessStatusReply})
 def status(path: JobPath) -> ProcessStatusReply:
     """How an analysis is doing, and what it found."""
-    job = owned(path.job_id, JobKind.ANALYSIS)
+    job = polled(path.job_id, JobKind.ANALYSIS)
     return _status(job, _result(job))
 
 
