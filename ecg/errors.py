@@ -199,3 +199,13 @@ class StoreUnavailable(Outage):
     """The store is full, absent or does not answer."""
 
     code = "STORE_UNAVAILABLE"
+
+
+def codes() -> set[str]:
+    """The code of every error."""
+    found, left = set(), [EcgError]
+    while left:
+        error = left.pop()
+        found.add(error.code)
+        left += error.__subclasses__()
+    return found

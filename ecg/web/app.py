@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from flask import Flask, Response, request
@@ -28,6 +29,7 @@ from ecg.web import (
     uploads,
     videos,
 )
+from ecg.web.document import SECURITY_SCHEMES, document
 from ecg.web.errors import refuse_body, register_errors
 from ecg.web.limits import init_limits
 from ecg.web.live import LiveProgress
@@ -67,7 +69,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Api(
         "ecg.web", static_folder="static", static_url_path="/static", doc_ui=False,
         info=Info(title="ECG", version=ecg.__version__, description=_ABOUT),
-        security_schemes={"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+        security_schemes=SECURITY_SCHEMES,
         validation_error_status=400, validation_error_model=ErrorReply,
         validation_error_callback=refuse_body,
     )  # fmt: skip
@@ -85,6 +87,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         known = settings.proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=known, x_proto=known)  # type: ignore[method-assign]
     _register_blueprints(app)
+    app.extensions["ecg.document"] = cache(lambda: document(app, FOR_PEOPLE))
     return app
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ecg import accounts
 from ecg.db import transaction
 from ecg.errors import Unauthorized
-from ecg.web.api import SIGNED_IN, blueprint, settings
+from ecg.web.api import SIGNED_IN, blueprint, refusals, settings
 from ecg.web.limits import count_sign_in
 from ecg.web.replies import DoneReply, TokensReply, UserReply
 from ecg.web.requests import LoginBody, PasswordBody, RefreshBody, SignUpBody
@@ -14,7 +14,7 @@ from ecg.web.tokens import claims, family_of, issue, user_id
 bp = blueprint("auth", __name__, "Accounts and tokens", prefix="/api/auth", public=True)
 
 
-@bp.post("/signup", responses={201: TokensReply})
+@bp.post("/signup", responses={201: TokensReply, **refusals(409)})
 def signup(body: SignUpBody) -> tuple[TokensReply, int]:
     """Make an account and sign in."""
     with transaction() as session:
@@ -23,7 +23,7 @@ def signup(body: SignUpBody) -> tuple[TokensReply, int]:
     return issue(sign_in), 201
 
 
-@bp.post("/login", responses={200: TokensReply})
+@bp.post("/login", responses={200: TokensReply, **refusals(401)})
 def login(body: LoginBody) -> TokensReply:
     """Sign in."""
     count_sign_in(body.email)
@@ -33,7 +33,7 @@ def login(body: LoginBody) -> TokensReply:
     return issue(sign_in)
 
 
-@bp.post("/refresh", responses={200: TokensReply})
+@bp.post("/refresh", responses={200: TokensReply, **refusals(401)})
 def refresh(body: RefreshBody) -> TokensReply:
     """Exchange a refresh token for a new pair. Using one twice ends the whole sign-in."""
     jti = claims(body.refresh_token, "refresh")["jti"]
@@ -44,7 +44,7 @@ def refresh(body: RefreshBody) -> TokensReply:
     return issue(sign_in)
 
 
-@bp.post("/logout", responses={200: DoneReply})
+@bp.post("/logout", responses={200: DoneReply, **refusals(401)})
 def logout(body: RefreshBody) -> DoneReply:
     """Sign out: no token of this sign-in counts any more."""
     family = family_of(claims(body.refresh_token, "refresh"))

@@ -8,12 +8,13 @@ import math
 import time
 
 from flask import Flask, Response, jsonify
-from pydantic import ValidationError
+from pydantic import JsonValue, ValidationError
 from pydantic_core import ErrorDetails
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
-from ecg.errors import BadRequest, EcgError, RateLimited
+from ecg.errors import BadRequest, EcgError, RateLimited, codes
+from ecg.web.requests import PRINTABLE
 
 log = logging.getLogger(__name__)
 _MESSAGES = {
@@ -21,6 +22,11 @@ _MESSAGES = {
     405: "This address does not take that method; see the Allow header and /docs.",
     413: "The request is too large; send large files to an upload link.",
 }
+#: Every code that an answer, or the error of a job in it, can have.
+CODES: list[JsonValue] = [*sorted({
+    *codes(), "METHOD_NOT_ALLOWED", "NOT_ACCEPTABLE", "REQUEST_ENTITY_TOO_LARGE",
+    "REQUESTED_RANGE_NOT_SATISFIABLE", "UNSUPPORTED_MEDIA_TYPE",
+})]  # fmt: skip
 
 
 def register_errors(app: Flask) -> None:
@@ -44,6 +50,8 @@ def _problem(found: ErrorDetails) -> str:
     if found["type"] in {"model_type", "model_attributes_type"} and not path:
         return "The body must be a JSON object, sent as application/json"
     message = found["msg"].removeprefix("Value error, ")
+    if found.get("ctx", {}).get("pattern") == PRINTABLE:
+        message = "must not hold control characters"
     return f"{path}: {message}" if path else message
 
 

@@ -48,7 +48,8 @@ def cancel(path: JobPath) -> JobReply:
     return present.job(stop(path.job_id))
 
 
-@bp.get("/<uuid:job_id>/events", responses={200: _EVENTS, 307: {"description": "To the server of streams"}})
+@bp.get("/<uuid:job_id>/events", responses={200: _EVENTS, 307: {"description": "To the server of streams"}},
+        security=[{}])  # fmt: skip
 def events(path: JobPath) -> BaseResponse:
     """What happens to a job, as server-sent events: `progress`, `step`, `done`, `failed`, `cancelled`.
 
