@@ -45,7 +45,7 @@ _polled = Prepared("ecg_polled", f"""
         SELECT CAST(id AS text) AS id, status, percent, milestone, error FROM jobs
         WHERE id = asked.job_id AND user_id = :user_id AND kind = :kind
     ) AS job ON true
-""")  # noqa: S608 - of constants
+""")  # noqa: S608 # nosec B608 # of constants
 
 
 def page(
