@@ -20,6 +20,7 @@ from ecg.web import (
     headers,
     jobs,
     keys,
+    metrics,
     operations,
     pages,
     render,
@@ -42,7 +43,7 @@ MAX_BODY_BYTES = 8 * 1024**2
 PUBLIC = frozenset({
     "auth.signup", "auth.login", "auth.refresh", "auth.logout",
     "styles.styles", "store_links.upload", "store_links.download", "jobs.events",
-    "operations.health", "operations.ready", "operations.config", "operations.openapi",
+    "metrics.metrics", "operations.health", "operations.ready", "operations.config", "operations.openapi",
     "operations.docs", "operations.docs_file",
     "pages.index", "pages.player", "pages.fonts", "static",
 })  # fmt: skip
@@ -81,6 +82,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     init_tokens(app, settings)
     register_errors(app)
     headers.init_headers(app)
+    metrics.init_metrics(app)
     app.before_request(_require_user_unless_public)
     init_limits(app, settings)
     if settings.proxies:
@@ -108,7 +110,7 @@ def _scope() -> Scope | None:
 
 
 def _register_blueprints(app: OpenAPI) -> None:
-    for module in (auth, keys, uploads, videos, jobs, render, styles, upload_video, operations):
+    for module in (auth, keys, uploads, videos, jobs, render, styles, upload_video, operations, metrics):
         app.register_api(module.bp)
     # Links into another store lead there, not here.
     if isinstance(app.extensions["ecg.store"], LocalStore):

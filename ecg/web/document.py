@@ -21,6 +21,7 @@ SECURITY_SCHEMES: dict[str, Any] = {
                "description": "The access token of a sign-in."},
     "api_key": {"type": "http", "scheme": "bearer", "bearerFormat": "ecg_…",
                 "description": "An API key, sent like an access token."},
+    "metrics": {"type": "http", "scheme": "bearer", "description": "The setting ECG_METRICS_TOKEN."},
 }  # fmt: skip
 _FOR_PEOPLE: list[dict[str, list[str]]] = [{"bearer": []}]
 _METHODS_THAT_CHANGE = frozenset({"post", "put", "patch", "delete"})
@@ -45,7 +46,7 @@ def document(app: OpenAPI, for_people: Collection[str]) -> dict[str, Any]:
                 operation["security"] = _FOR_PEOPLE
             told = operation["responses"]
             told.pop("400", None)  # the library says it is a list of errors
-            for status in _refusals(method, endpoint, operation):
+            for status in _refusals(method, endpoint, operation, for_people):
                 told.setdefault(str(status), _refusal(status))
             operation["responses"] = dict(sorted(told.items()))
     return found
@@ -56,13 +57,17 @@ def path_of(rule: str) -> str:
     return re.sub(r"<([^<:]+:)?([^>]+)>", r"{\2}", rule)
 
 
-def _refusals(method: str, endpoint: str, operation: dict[str, Any]) -> Iterator[int]:
+def _refusals(
+    method: str, endpoint: str, operation: dict[str, Any], for_people: Collection[str]
+) -> Iterator[int]:
     parameters = operation.get("parameters", ())
     secured = operation.get("security", ())
     if parameters or "requestBody" in operation:
         yield 400
     if secured and {} not in secured:
-        yield from (401, 403)
+        yield 401
+    if {"api_key": []} in secured or endpoint.partition(".")[0] in for_people:
+        yield 403  # an API key that has not the scope, or that is no person
     if any(parameter["in"] == "path" for parameter in parameters):
         yield 404
     if secured and method in _METHODS_THAT_CHANGE:
