@@ -52,8 +52,8 @@ Password = Annotated[Line, Field(min_length=8, max_length=256)]
 Language = Annotated[str, Field(max_length=16, pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]+)*$|^auto$")]
 ContentType = Annotated[
     str,
-    Field(max_length=100, pattern=r"^((video|audio)/[\w.+-]+|application/(octet-stream|ogg|mp4|mxf))$"),
-    BeforeValidator(lambda given: "application/octet-stream" if given == "" else given),
+    Field(max_length=100, pattern=r"^((video|audio)/[\w.+-]+|application/(octet-stream|ogg|mp4|mxf))?$"),
+    AfterValidator(lambda given: given or "application/octet-stream"),
 ]
 Id = Annotated[str, BeforeValidator(_uuid_text), Field(json_schema_extra={"format": "uuid"})]
 Strength = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
