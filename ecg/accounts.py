@@ -18,8 +18,9 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from ecg import passwords
+from ecg.db import Prepared
 from ecg.errors import Conflict, Forbidden, NotFound, Unauthorized
-from ecg.models import Identity, RefreshToken, UsedState, User
+from ecg.models import SIGN_IN_COUNTS, Identity, RefreshToken, UsedState, User
 
 now = func.clock_timestamp
 _NO_PASSWORD = ""
@@ -180,9 +181,10 @@ def change_password(session: Session, user_id: str, *, old: str, new: str) -> bo
 
 def is_open(session: Session, user_id: str, family: str) -> bool:
     """Whether a sign-in still counts."""
-    unrevoked = select(func.bool_and(RefreshToken.revoked_at.is_(None)))
-    his = unrevoked.where(RefreshToken.family == family, RefreshToken.user_id == user_id)
-    return bool(session.scalar(his))
+    return bool(_is_open.row(session, user_id=user_id, family=family).open)
+
+
+_is_open = Prepared("ecg_is_open", f"SELECT ({SIGN_IN_COUNTS}) AS open")
 
 
 def _next(session: Session, user: User, family: str, lifetime_s: int) -> SignIn:

@@ -221,6 +221,7 @@ class Settings:
         10, int, "Attempts to sign in to one account per minute; from one address six times as many, with "
         "those to sign up. 0: no limit.",
     )  # fmt: skip
+    metrics_token: str = _setting("", str, "What `/metrics` asks for. Empty: nobody may read it.")
     proxies: int = _setting(
         0, int, "Reverse proxies in front of the web tier: so many entries of X-Forwarded-For are believed."
     )

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import cache
 from typing import Any
 
 import psycopg2
 import pybreaker
+from psycopg2.extensions import connection as Connection
 from psycopg2.extras import NamedTupleCursor
-from sqlalchemy import Engine, create_engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Engine, PoolProxiedConnection, create_engine, event
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
@@ -22,9 +23,8 @@ from ecg.errors import Outage
 
 def make_engine(url: str) -> Engine:
     """An engine whose connections are checked before use and never wait for ever."""
-    return create_engine(
+    made = create_engine(
         url,
-        pool_pre_ping=True,
         pool_recycle=1800,
         connect_args={
             "connect_timeout": 3,
@@ -36,6 +36,16 @@ def make_engine(url: str) -> Engine:
             "-c timezone=UTC",
         },
     )  # fmt: skip
+    event.listen(made, "checkout", _refuse_if_over)
+    return made
+
+
+def _refuse_if_over(connection: Connection, _record: object, _proxy: object) -> None:
+    """A server that went away has closed the connection: that shows without the round trip of a ping."""
+    try:
+        connection.poll()
+    except psycopg2.Error as error:
+        raise InvalidatePoolError(str(error)) from error  # the pool makes a new one
 
 
 class Prepared:
@@ -56,7 +66,20 @@ class Prepared:
     def __call__(self, session: Session, **values: Any) -> Sequence[Any]:
         """Its rows as named tuples; each value is of the type that its place asks for."""
         session.flush()
-        connection = session.connection().connection
+        return self._rows(session.connection().connection, values)
+
+    def row(self, session: Session, **values: Any) -> Any:
+        """The one row it has, or ``None``."""
+        rows = self(session, **values)
+        return rows[0] if rows else None
+
+    def row_alone(self, **values: Any) -> Any:
+        """The same of a read that stands for itself: one round trip, no session, no transaction."""
+        with _reachable(), closing(engine().raw_connection()) as connection, _autocommit(connection):
+            rows = self._rows(connection, values)
+        return rows[0] if rows else None
+
+    def _rows(self, connection: PoolProxiedConnection, values: Mapping[str, Any]) -> Sequence[Any]:
         prepared = connection.info.setdefault("prepared", set())
         with closing(connection.cursor(cursor_factory=NamedTupleCursor)) as cursor:
             if self._name not in prepared:
@@ -64,11 +87,6 @@ class Prepared:
                 prepared.add(self._name)
             cursor.execute(self._execute, [values[name] for name in self._parameters])
             return cursor.fetchall() if cursor.description else []
-
-    def row(self, session: Session, **values: Any) -> Any:
-        """The one row it has, or ``None``."""
-        rows = self(session, **values)
-        return rows[0] if rows else None
 
 
 _PARAMETER = re.compile(r"(?<!:):([a-z_]+)")
@@ -86,10 +104,34 @@ def transaction() -> Iterator[Session]:
 
     A database that is away raises `Outage`, which callers may retry.
     """
+    with _reachable(), Session(engine(), expire_on_commit=False) as session, session.begin():
+        yield session
+
+
+@contextmanager
+def autocommit() -> Iterator[Session]:
+    """For statements that stand each for itself, such as reads: no round trips to begin and commit."""
+    with (_reachable(), Session(engine(), expire_on_commit=False) as session,
+          _autocommit(session.connection().connection)):  # fmt: skip
+        yield session
+
+
+@contextmanager
+def _autocommit(connection: PoolProxiedConnection) -> Iterator[None]:
+    # Not by SQLAlchemy's option, for which the server is asked at each turn.
+    driver: Any = connection.driver_connection
+    driver.autocommit = True
     try:
-        with (breaker().calling(), _typed_errors(),
-              Session(engine(), expire_on_commit=False) as session, session.begin()):  # fmt: skip
-            yield session
+        yield
+    finally:
+        driver.autocommit = False
+
+
+@contextmanager
+def _reachable() -> Iterator[None]:
+    try:
+        with breaker().calling(), _typed_errors():
+            yield
     except pybreaker.CircuitBreakerError:
         raise _Away("The database is away; try again in a moment.") from None
 

@@ -225,9 +225,18 @@ class StoreUnavailable(Outage):
 
 def restored(error: Mapping[str, Any]) -> EcgError:
     """The error that `EcgError.to_dict` told of; where several share its code, the plainest of them."""
+    made = next((kind for kind in _kinds() if kind.code == error["code"]), EcgError)(error["message"])
+    made.details = dict(error["details"])
+    return made
+
+
+def codes() -> set[str]:
+    """The code of every error."""
+    return {kind.code for kind in _kinds()}
+
+
+def _kinds() -> list[type[EcgError]]:
     kinds = [EcgError]
     for kind in kinds:  # it grows on the way
         kinds += kind.__subclasses__()
-    made = next((kind for kind in kinds if kind.code == error["code"]), EcgError)(error["message"])
-    made.details = dict(error["details"])
-    return made
+    return kinds

@@ -43,7 +43,7 @@ _record = Prepared("ecg_record", f"""
         ORDER BY place
     )
     SELECT {notify(":job", ":queues")}
-""")  # noqa: S608 - nothing of it comes from outside
+""")  # noqa: S608 # nosec B608 # nothing of it comes from outside
 
 
 def since(session: Session, job_id: str, after_id: int, limit: int = 500) -> Sequence[Event]:

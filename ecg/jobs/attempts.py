@@ -103,7 +103,7 @@ _claim = Prepared("ecg_claim", f"""
            CAST(job.video_id AS text) AS video_id,
            {events.notify("job.id", "taken.queue")}
     FROM taken, job
-""")  # noqa: S608 - nothing of it comes from outside
+""")  # noqa: S608 # nosec B608 # nothing of it comes from outside
 
 
 def renew(session: Session, step_id: int, fence: int, *, lease_s: float) -> bool:

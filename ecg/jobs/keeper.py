@@ -64,7 +64,7 @@ class LeaseKeeper:
         """End the keeper (a worker's death ends it too)."""
         assert self._process.stdin
         self._process.stdin.close()
-        self._process.wait(5)
+        self._process.wait(30)
 
     def _say(self, message: dict[str, object]) -> None:
         assert self._process.stdin

@@ -19,3 +19,9 @@ class RefreshToken(Record):
     expires_at: Mapped[Moment]
     used_at: Mapped[Moment | None]
     revoked_at: Mapped[Moment | None]
+
+
+#: SQL: whether the sign-in ``:family`` of ``:user_id`` still counts; NULL when there is no such one.
+SIGN_IN_COUNTS = """
+    SELECT bool_and(revoked_at IS NULL) FROM refresh_tokens WHERE family = :family AND user_id = :user_id
+"""

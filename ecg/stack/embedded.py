@@ -172,7 +172,7 @@ def _can_enter(folder: Path, user: str) -> bool:
 def _socket_folder(wanted: Path) -> Path:
     if len(str(wanted)) <= _LONGEST_SOCKET_FOLDER:
         return wanted
-    return Path("/tmp") / f"ecg-{sha256(str(wanted).encode()).hexdigest()[:16]}"  # noqa: S108 - made 0700 below
+    return Path("/tmp") / f"ecg-{sha256(str(wanted).encode()).hexdigest()[:16]}"  # noqa: S108 # nosec B108 # made 0700
 
 
 def _private(folder: Path, user: str | None) -> None:

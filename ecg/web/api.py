@@ -14,19 +14,22 @@ from ecg.web.live import LiveProgress
 from ecg.web.replies import ErrorReply
 
 #: What an operation says in the OpenAPI document when it needs a signed-in user.
-SIGNED_IN: list[dict[str, list[str]]] = [{"bearer": []}]
-_FAILURES = (400, 401, 403, 404, 409, 422, 429, 503)
+SIGNED_IN: list[dict[str, list[str]]] = [{"bearer": []}, {"api_key": []}]
 
 
 def blueprint(
     name: str, import_name: str, about: str, *, prefix: str = "", public: bool = False
 ) -> APIBlueprint:
-    """A blueprint whose operations are documented with their tag, their errors and their need of a token."""
-    responses: dict[Any, Any] = {status: ErrorReply for status in _FAILURES}
+    """A blueprint whose operations are documented with their tag and their need of a token."""
     return APIBlueprint(
         name, import_name, url_prefix=prefix or None, abp_tags=[Tag(name=name, description=about)],
-        abp_responses=responses, abp_security=None if public else SIGNED_IN,
+        abp_security=None if public else SIGNED_IN,
     )  # fmt: skip
+
+
+def refusals(*statuses: int) -> dict[str | int, Any]:
+    """For the ``responses`` of a view: refusals of its own, beside those that all of its kind have."""
+    return dict.fromkeys(statuses, ErrorReply)
 
 
 def settings() -> Settings:

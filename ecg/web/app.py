@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from flask import Flask, Response, request
@@ -22,6 +23,7 @@ from ecg.web import (
     headers,
     jobs,
     keys,
+    metrics,
     openai,
     operations,
     pages,
@@ -38,6 +40,7 @@ from ecg.web import (
     webhooks,
 )
 from ecg.web.cors import init_cors
+from ecg.web.document import SECURITY_SCHEMES, document
 from ecg.web.errors import refuse_body, register_errors
 from ecg.web.limits import init_limits
 from ecg.web.live import LiveProgress
@@ -51,11 +54,13 @@ MAX_BODY_BYTES = 8 * 1024**2
 PUBLIC = frozenset({
     "auth.signup", "auth.login", "auth.refresh", "auth.logout", "google.login", "google.callback",
     "styles.styles", "store_links.upload", "store_links.download", "jobs.events", "results.report",
-    "operations.health", "operations.ready", "operations.config", "operations.openapi",
+    "metrics.metrics", "operations.health", "operations.ready", "operations.config", "operations.openapi",
     "operations.docs", "operations.docs_file",
     "pages.index", "pages.player", "pages.fonts", "static",
 })  # fmt: skip
 
+#: Views that ask whether a sign-in counts in the same round trip as what they are asked.
+LOOKS_UP = frozenset({"upload_video.status"})
 #: Blueprints that take no API keys, but for the views that are public.
 FOR_PEOPLE = frozenset({"auth", "keys", "admin"})
 
@@ -81,7 +86,7 @@ class Api(OpenAPI):
     def make_response(self, rv: Any) -> Response:
         body, *rest = rv if isinstance(rv, tuple) else (rv,)
         if isinstance(body, BaseModel):
-            body = self.json.response(body.model_dump(mode="json", by_alias=True))
+            body = self.response_class(body.model_dump_json(by_alias=True), mimetype="application/json")
         return super().make_response((body, *rest) if rest else body)
 
 
@@ -91,7 +96,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Api(
         "ecg.web", static_folder="static", static_url_path="/static", doc_ui=False,
         info=Info(title="ECG", version=ecg.__version__, description=_ABOUT),
-        security_schemes={"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+        security_schemes=SECURITY_SCHEMES,
         validation_error_status=400, validation_error_model=ErrorReply,
         validation_error_callback=refuse_body,
     )  # fmt: skip
@@ -104,6 +109,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     register_errors(app)
     headers.init_headers(app)
     init_cors(app, settings)
+    metrics.init_metrics(app)
     app.before_request(_require_user_unless_public)
     init_limits(app, settings)
     init_waiting(app, settings)
@@ -111,6 +117,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         known = settings.proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=known, x_proto=known)  # type: ignore[method-assign]
     _register_blueprints(app)
+    app.extensions["ecg.document"] = cache(lambda: document(app, FOR_PEOPLE))
     return app
 
 
@@ -120,7 +127,7 @@ _ABOUT = "Expressive captions: who speaks, when each word is spoken, and how it 
 def _require_user_unless_public() -> None:
     # An address that does not exist has no endpoint, and gets its 404 without a token.
     if request.endpoint and request.endpoint not in PUBLIC and request.method != "OPTIONS":
-        require_user(_scope())
+        require_user(_scope(), look_up=request.endpoint not in LOOKS_UP)
 
 
 def _scope() -> Scope | None:
@@ -133,7 +140,7 @@ def _scope() -> Scope | None:
 def _register_blueprints(app: OpenAPI) -> None:
     for module in (
         auth, google, keys, admin, webhooks, uploads, videos, jobs, render, projects, styles, usage,
-        upload_video, results, transcribe, openai, operations,
+        upload_video, results, transcribe, openai, operations, metrics,
     ):  # fmt: skip
         app.register_api(module.bp)
     # Links into another store lead there, not here.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ecg import accounts, audit
@@ -10,7 +11,7 @@ from ecg.audit import Act
 from ecg.db import transaction
 from ecg.errors import BadRequest, Unauthorized
 from ecg.web import cookies
-from ecg.web.api import SIGNED_IN, blueprint, client, settings
+from ecg.web.api import SIGNED_IN, blueprint, client, refusals, settings
 from ecg.web.limits import count_sign_in
 from ecg.web.replies import DoneReply, TokensReply, UserReply
 from ecg.web.requests import ClientHeader, LoginBody, PasswordBody, RefreshBody, SignUpBody
@@ -19,7 +20,7 @@ from ecg.web.tokens import claims, family_of, issue, user_id
 bp = blueprint("auth", __name__, "Accounts and tokens", prefix="/api/auth", public=True)
 
 
-@bp.post("/signup", responses={201: TokensReply})
+@bp.post("/signup", responses={201: TokensReply, **refusals(409)})
 def signup(header: ClientHeader, body: SignUpBody) -> tuple[TokensReply, int]:
     """Make an account and sign in."""
     with transaction() as session:
@@ -29,7 +30,7 @@ def signup(header: ClientHeader, body: SignUpBody) -> tuple[TokensReply, int]:
     return _issue(sign_in, header), 201
 
 
-@bp.post("/login", responses={200: TokensReply})
+@bp.post("/login", responses={200: TokensReply, **refusals(401)})
 def login(header: ClientHeader, body: LoginBody) -> TokensReply:
     """Sign in."""
     count_sign_in(body.email)
@@ -45,7 +46,7 @@ def login(header: ClientHeader, body: LoginBody) -> TokensReply:
     return _issue(sign_in, header)
 
 
-@bp.post("/refresh", responses={200: TokensReply})
+@bp.post("/refresh", responses={200: TokensReply, **refusals(401)})
 def refresh(body: RefreshBody) -> TokensReply:
     """Exchange a refresh token for a new pair. Using one twice ends the whole sign-in.
 
@@ -64,7 +65,7 @@ def refresh(body: RefreshBody) -> TokensReply:
     return cookies.issue_to_page(sign_in) if by_cookie else issue(sign_in)
 
 
-@bp.post("/logout", responses={200: DoneReply})
+@bp.post("/logout", responses={200: DoneReply, **refusals(401)})
 def logout(body: RefreshBody) -> DoneReply:
     """Sign out: no token of this sign-in counts any more, and the page's cookies are cleared."""
     token, _ = _refresh_token(body)
@@ -113,7 +114,7 @@ def _issue(sign_in: SignIn, header: ClientHeader) -> TokensReply:
     return cookies.issue_to_page(sign_in) if header.client == "page" else issue(sign_in)
 
 
-def _refresh_token(body: RefreshBody) -> tuple[dict[str, Any], bool]:
+def _refresh_token(body: RefreshBody) -> tuple[Mapping[str, Any], bool]:
     """What the refresh token sent says, and whether it came in the page's cookie."""
     if body.refresh_token is not None:
         return claims(body.refresh_token, "refresh"), False

@@ -9,12 +9,13 @@ import time
 from typing import NoReturn
 
 from flask import Flask, Response, jsonify
-from pydantic import ValidationError
+from pydantic import JsonValue, ValidationError
 from pydantic_core import ErrorDetails
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
-from ecg.errors import BadRequest, EcgError, RateLimited
+from ecg.errors import BadRequest, EcgError, RateLimited, codes
+from ecg.web.requests import PRINTABLE
 
 log = logging.getLogger(__name__)
 _MESSAGES = {
@@ -24,6 +25,11 @@ _MESSAGES = {
 }
 # Whoever sends a hundred thousand wrong fields is told of the first ones.
 _MOST_PROBLEMS, _LONGEST_NAME = 20, 60
+#: Every code that an answer, or the error of a job in it, can have.
+CODES: list[JsonValue] = [*sorted({
+    *codes(), "METHOD_NOT_ALLOWED", "NOT_ACCEPTABLE", "REQUEST_ENTITY_TOO_LARGE",
+    "REQUESTED_RANGE_NOT_SATISFIABLE", "UNSUPPORTED_MEDIA_TYPE",
+})]  # fmt: skip
 
 
 def register_errors(app: Flask) -> None:
@@ -48,6 +54,8 @@ def _problem(found: ErrorDetails) -> str:
     if found["type"] in {"model_type", "model_attributes_type"} and not path:
         return "The body must be a JSON object, sent as application/json"
     message = found["msg"].removeprefix("Value error, ")
+    if found.get("ctx", {}).get("pattern") == PRINTABLE:
+        message = "must not hold control characters"
     return f"{path}: {message}" if path else message
 
 

@@ -64,7 +64,7 @@ def _set_headers(response: Response) -> Response:
 
 def _policy(endpoint: str) -> str:
     policy = _POLICIES.get(endpoint) or _POLICIES.get(endpoint.partition(".")[0], _DATA)
-    return policy.format(streams=stream_base(), store=_store_origin())
+    return policy.format(streams=stream_base(), store=_store_origin()) if policy is _PAGE else policy
 
 
 def _store_origin() -> str:

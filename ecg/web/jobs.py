@@ -9,7 +9,8 @@ from flask import redirect, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from ecg import history
-from ecg.db import transaction
+from ecg.db import autocommit, transaction
+from ecg.errors import Unauthorized
 from ecg.jobs import lifecycle
 from ecg.models import Job, JobStatus
 from ecg.web import present
@@ -17,7 +18,7 @@ from ecg.web.api import blueprint, store
 from ecg.web.headers import stream_base
 from ecg.web.replies import JobReply, JobsReply
 from ecg.web.requests import JobPath, JobsQuery
-from ecg.web.tokens import user_id
+from ecg.web.tokens import SIGNED_OUT, unproved, user_id
 
 bp = blueprint("jobs", __name__, "Analyses and renders at work", prefix="/api/jobs")
 
@@ -48,7 +49,8 @@ def cancel(path: JobPath) -> JobReply:
     return present.job(stop(path.job_id))
 
 
-@bp.get("/<uuid:job_id>/events", responses={200: _EVENTS, 307: {"description": "To the server of streams"}})
+@bp.get("/<uuid:job_id>/events", responses={200: _EVENTS, 307: {"description": "To the server of streams"}},
+        security=[{}])  # fmt: skip
 def events(path: JobPath) -> BaseResponse:
     """What happens to a job, as server-sent events: `progress`, `step`, `done`, `failed`, `cancelled`.
 
@@ -61,8 +63,19 @@ def events(path: JobPath) -> BaseResponse:
 
 def owned(job_id: str, kind: str | None = None) -> Job:
     """The caller's job."""
-    with transaction() as session:
+    with autocommit() as session:
         return history.job(session, user_id(), job_id, kind)
+
+
+def polled(job_id: str, kind: str) -> Any:
+    """What the caller's job is at, for those who ask again and again; see `LOOKS_UP`."""
+    sender = unproved()
+    if sender is None:
+        return owned(job_id, kind)
+    found = history.polled(sender.user_id, sender.family, job_id, kind)
+    if found is None:
+        raise Unauthorized(SIGNED_OUT)
+    return found
 
 
 def stop(job_id: str, kind: str | None = None) -> Job:

@@ -14,7 +14,7 @@ from ecg.db import transaction
 from ecg.models import Job, JobKind, Video
 from ecg.quotas import Limits
 from ecg.web import present
-from ecg.web.api import blueprint, settings
+from ecg.web.api import blueprint, refusals, settings
 from ecg.web.jobs import owned, stop
 from ecg.web.once import Start, accepted_once
 from ecg.web.projects import draft_of, owned_project, present_version
@@ -30,7 +30,7 @@ from ecg.web.videos import owned as owned_video
 bp = blueprint("render", __name__, "Captioned videos", prefix="/api/render")
 
 
-@bp.post("/create", responses={202: RenderStartedReply})
+@bp.post("/create", responses={202: RenderStartedReply, **refusals(404)})
 def create(header: OnceHeader, body: RenderBody) -> Response:
     """Draw captions into a video that has been analysed."""
     return tell_quotas(accepted_once(header, lambda: _creation(body)))

@@ -7,6 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
+from ecg.web.errors import CODES
+
 
 class Reply(BaseModel):
     """Root of all answers."""
@@ -15,7 +17,7 @@ class Reply(BaseModel):
 
 
 class ErrorDetail(Reply):
-    code: str = Field(examples=["NOT_FOUND"])
+    code: str = Field(examples=["NOT_FOUND"], json_schema_extra={"enum": CODES})
     message: str = Field(description="A sentence that says what to do.")
     details: dict[str, Any]
 

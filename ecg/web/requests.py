@@ -32,12 +32,8 @@ from ecg.egress import check_url
 from ecg.errors import BadRequest
 from ecg.models import JobKind, JobStatus, WebhookEvent
 
-
-def _printable(text: str) -> str:
-    # Postgres takes no NUL, UTF-8 no lone surrogate, and log lines no line breaks.
-    if any(unicodedata.category(letter) in {"Cc", "Cs"} for letter in text):
-        raise ValueError("must not hold control characters")
-    return text
+#: Postgres takes no NUL, and log lines no line breaks. (Lone surrogates are refused as no Unicode.)
+PRINTABLE = r"^[^\u0000-\u001f\u007f-\u009f]*$"
 
 
 def _uuid_text(given: object) -> str:
@@ -74,17 +70,18 @@ def _sha256(text: str) -> str:
     return digest.hex()
 
 
-Line = Annotated[str, AfterValidator(_printable)]
+Line = Annotated[str, Field(pattern=PRINTABLE)]
 Sentence = Annotated[str, Field(max_length=2000), AfterValidator(_on_one_line)]
 Filename = Annotated[str, Field(max_length=1000), AfterValidator(plain_filename)]
-Email = Annotated[Line, Field(max_length=254, pattern=r"^[^@\s]+@[^@\s]+$", examples=["ann@example.org"])]
+Email = Annotated[str, Field(max_length=254, examples=["ann@example.org"],
+                             pattern=r"^[^@\s\u0000-\u001f\u007f-\u009f]+@[^@\s\u0000-\u001f\u007f-\u009f]+$")]
 WebAddress = Annotated[Line, Field(max_length=2000), AfterValidator(_web_address)]
 Password = Annotated[Line, Field(min_length=8, max_length=256)]
-Language = Annotated[Line, Field(max_length=16, pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]+)*$|^auto$")]
+Language = Annotated[str, Field(max_length=16, pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]+)*$|^auto$")]
 ContentType = Annotated[
-    Line,
-    Field(max_length=100, pattern=r"^((video|audio)/[\w.+-]+|application/(octet-stream|ogg|mp4|mxf))$"),
-    BeforeValidator(lambda given: given or "application/octet-stream"),
+    str,
+    Field(max_length=100, pattern=r"^((video|audio)/[\w.+-]+|application/(octet-stream|ogg|mp4|mxf))?$"),
+    AfterValidator(lambda given: given or "application/octet-stream"),
 ]
 Id = Annotated[str, BeforeValidator(_uuid_text), Field(json_schema_extra={"format": "uuid"})]
 Strength = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]

@@ -7,16 +7,19 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from ecg.errors import Forbidden
 from ecg.storage import LocalStore
-from ecg.web.api import blueprint, store
+from ecg.web.api import blueprint, refusals, store
 from ecg.web.replies import StoredReply
 from ecg.web.requests import StorePath, StoreQuery
 
 bp = blueprint("store_links", __name__, "Signed links", prefix="/store", public=True)
 
-_BYTES = {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+_BYTES = {"content": {"application/octet-stream": _BINARY}}
+_FILE = {"description": "The file, or a range of it", "content": {"*/*": _BINARY}}
 
 
-@bp.put("/<path:key>", responses={201: StoredReply}, openapi_extensions={"requestBody": _BYTES})
+@bp.put("/<path:key>", responses={201: StoredReply, **refusals(403, 409, 422)},
+        openapi_extensions={"requestBody": _BYTES})  # fmt: skip
 def upload(path: StorePath, query: StoreQuery) -> tuple[StoredReply, int]:
     """Send a file: the body is its bytes, as many as were announced."""
     grant = _store().signer.read(query.token, "upload", path.key)
@@ -33,7 +36,7 @@ def upload(path: StorePath, query: StoreQuery) -> tuple[StoredReply, int]:
     return StoredReply(size_bytes=_store().size(grant.key)), 201
 
 
-@bp.get("/<path:key>", responses={200: {"description": "The file, or a range of it", **_BYTES}})
+@bp.get("/<path:key>", responses={200: _FILE, 206: _FILE, **refusals(403, 416)})
 def download(path: StorePath, query: StoreQuery) -> Response:
     """Read a file, or a range of it."""
     grant = _store().signer.read(query.token, "download", path.key)

@@ -9,7 +9,11 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import hashlib
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from flask import Flask, current_app, g, request
@@ -22,13 +26,16 @@ from ecg import accounts, api_keys, audit
 from ecg.accounts import SignIn
 from ecg.api_keys import Scope
 from ecg.config import Settings
-from ecg.db import transaction
+from ecg.db import autocommit
 from ecg.errors import Forbidden, Unauthorized
 from ecg.secrets import derived_key
 from ecg.web.api import client
 from ecg.web.replies import TokensReply, UserReply
 
 _FAMILY = "family"
+_DECODED = "ecg.decoded"
+SIGNED_OUT = "You have been signed out; sign in again."
+_INVALID = "The token is not valid or has expired; sign in again."
 
 
 def init_tokens(app: Flask, settings: Settings) -> None:
@@ -44,6 +51,8 @@ def init_tokens(app: Flask, settings: Settings) -> None:
         JWT_REFRESH_TOKEN_EXPIRES=datetime.timedelta(seconds=settings.refresh_token_s),
     )
     _use_keys(JWTManager(app), settings)
+    # Decoding costs as much as the rest of a request, and a token is sent many times.
+    app.extensions[_DECODED] = lru_cache(maxsize=4096)(_decoded)
 
 
 def _use_keys(manager: JWTManager, settings: Settings) -> None:
@@ -73,23 +82,29 @@ def issue(sign_in: SignIn) -> TokensReply:
     )
 
 
-def claims(token: str, kind: str, csrf: str | None = None) -> dict[str, Any]:
+def claims(token: str, kind: str, csrf: str | None = None) -> Mapping[str, Any]:
     """What a valid token of a kind (`access`, `refresh`) says; `Unauthorized` for any other.
 
     ``csrf``: what it must name as such, having come in a cookie; `Forbidden` if it does not.
     """
     try:
-        found = decode_token(token, csrf)
+        found = decode_token(token, csrf) if csrf is not None else current_app.extensions[_DECODED](token)
     except CSRFError:
         raise Forbidden("The X-CSRF-Token does not belong to this sign-in; reload the page.") from None
     except (PyJWTError, JWTExtendedException, ValueError):
-        raise Unauthorized("The token is not valid or has expired; sign in again.") from None
+        raise Unauthorized(_INVALID) from None
+    if found["exp"] <= time.time():
+        raise Unauthorized(_INVALID)
     if found["type"] != kind or _FAMILY not in found:
         raise Unauthorized(f"This is not {'an access' if kind == 'access' else 'a refresh'} token.")
     return found
 
 
-def family_of(claims: dict[str, Any]) -> str:
+def _decoded(token: str) -> Mapping[str, Any]:
+    return MappingProxyType(decode_token(token))
+
+
+def family_of(claims: Mapping[str, Any]) -> str:
     """The sign-in that a token belongs to."""
     return claims[_FAMILY]
 
@@ -114,7 +129,7 @@ class SignedIn:
     def user(self, session: Session, scope: Scope | None) -> str:
         """The id of who sent it; `Unauthorized` after signing out. People may do all that is theirs to do."""
         if not accounts.is_open(session, self.user_id, self.family):
-            raise Unauthorized("You have been signed out; sign in again.")
+            raise Unauthorized(SIGNED_OUT)
         return self.user_id
 
 
@@ -146,11 +161,22 @@ def credential(token: str) -> SignedIn | Key:
     return SignedIn(found["sub"], found[_FAMILY])
 
 
-def require_user(scope: Scope | None) -> None:
-    """Let a request through only with what proves who sends it; ``None``: people only, no API keys."""
+def require_user(scope: Scope | None, *, look_up: bool = True) -> None:
+    """Let a request through only with what proves who sends it; ``None``: people only, no API keys.
+
+    Without ``look_up`` the view must find out whether the sign-in still counts (`unproved`).
+    """
     sender = credential(bearer_token())
-    with transaction() as session:
+    if isinstance(sender, SignedIn) and not look_up:
+        g.sender = sender
+        return
+    with autocommit() as session:
         g.user_id = sender.user(session, scope)
+
+
+def unproved() -> SignedIn | None:
+    """The sign-in that this view must look up; ``None`` when it is known who sent the request."""
+    return g.get("sender")
 
 
 def user_id() -> str:

@@ -11,8 +11,8 @@ from ecg.db import transaction
 from ecg.errors import NotFound
 from ecg.models import Job, JobKind, JobStatus, Video
 from ecg.web import present, uploads
-from ecg.web.api import blueprint, live, settings, store
-from ecg.web.jobs import analysis_of, owned
+from ecg.web.api import blueprint, live, refusals, settings, store
+from ecg.web.jobs import analysis_of, polled
 from ecg.web.once import Start, accepted_once
 from ecg.web.replies import DownloadReply, ProcessesReply, ProcessStatusReply, StartedReply, UrlReply
 from ecg.web.requests import (
@@ -51,13 +51,13 @@ def generate_url(body: UrlBody) -> UrlReply:
     )  # fmt: skip
 
 
-@bp.post("/request-process", responses={202: StartedReply})
+@bp.post("/request-process", responses={202: StartedReply, **refusals(404)})
 def request_process(header: OnceHeader, body: ProcessBody) -> Response:
     """Ask for the analysis of a file that was sent."""
     return accepted_once(header, lambda: _process(body))
 
 
-@bp.post("/process-video", responses={202: StartedReply})
+@bp.post("/process-video", responses={202: StartedReply, **refusals(404)})
 def process_video(header: OnceHeader, body: ProcessVideoBody) -> Response:
     """The same, once for each `job_id` that you send; it stands in for the header."""
     once = header if header.key else OnceHeader.model_validate({"Idempotency-Key": f"job_id {body.job_id}"})
@@ -68,7 +68,7 @@ def process_video(header: OnceHeader, body: ProcessVideoBody) -> Response:
 @bp.get("/status/<uuid:job_id>", responses={200: ProcessStatusReply})
 def status(path: JobPath) -> ProcessStatusReply:
     """How an analysis is doing, and what it found."""
-    job = owned(path.job_id, JobKind.ANALYSIS)
+    job = polled(path.job_id, JobKind.ANALYSIS)
     return process_status(job, analysis_of(job))
 
 

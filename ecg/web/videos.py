@@ -22,7 +22,7 @@ from ecg.errors import InvalidMedia, NotFound
 from ecg.models import Video
 from ecg.transcript import Transcript
 from ecg.web import present
-from ecg.web.api import blueprint, settings, store
+from ecg.web.api import blueprint, refusals, settings, store
 from ecg.web.once import Start, accepted_once
 from ecg.web.replies import FetchStartedReply, StartedReply, VideoReply, VideosReply
 from ecg.web.requests import (
@@ -41,8 +41,13 @@ from ecg.web.tokens import user_id
 
 bp = blueprint("videos", __name__, "Videos and their analyses", prefix="/api/videos")
 
-_OBJECT = {"content": {"application/json": {"schema": {"type": "object"}}}}
-_FILE = {"content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}}
+_OBJECT = {"application/json": {"schema": {"type": "object"}}}
+_FILE = {"*/*": {"schema": {"type": "string", "format": "binary"}}}
+
+
+def _made(what: str, content: dict[str, Any]) -> dict[str | int, Any]:
+    """The answers of what is made of the newest finished analysis, if there is one and it has words."""
+    return {200: {"description": what, "content": content}, **refusals(409, 422)}
 
 
 @bp.get("", responses={200: VideosReply})
@@ -86,32 +91,32 @@ def analyze(header: OnceHeader, path: VideoPath, body: AnalyzeBody) -> Response:
     return accepted_once(header, lambda: _analysis_of(path.video_id, body))
 
 
-@bp.get("/<uuid:video_id>/result", responses={200: {"description": "The analysis", **_OBJECT}})
+@bp.get("/<uuid:video_id>/result", responses=_made("The analysis", _OBJECT))
 def result(path: VideoPath) -> Response:
     """What the newest finished analysis found."""
     return _artifact(path.video_id, "analysis.json")
 
 
-@bp.get("/<uuid:video_id>/prosody", responses={200: {"description": "Plot data", **_OBJECT}})
+@bp.get("/<uuid:video_id>/prosody", responses=_made("Plot data", _OBJECT))
 def prosody(path: VideoPath) -> Response:
     """Loudness and pitch of the newest finished analysis, for plots."""
     return _artifact(path.video_id, "prosody.json")
 
 
-@bp.get("/<uuid:video_id>/scenario", responses={200: {"description": "A scenario", **_OBJECT}})
+@bp.get("/<uuid:video_id>/scenario", responses=_made("A scenario", _OBJECT))
 def scenario(path: VideoPath, query: ScenarioQuery) -> dict[str, Any]:
     """The captions of the newest finished analysis, composed in a style."""
     return composed(owned(path.video_id), query).to_json()
 
 
-@bp.get("/<uuid:video_id>/captions/<format>", responses={200: {"description": "A sidecar file", **_FILE}})
+@bp.get("/<uuid:video_id>/captions/<format>", responses=_made("A sidecar file", _FILE))
 def captions(path: CaptionsPath, query: ScenarioQuery) -> Response:
     """The captions of the newest finished analysis as a file: srt, vtt, ass, ttml, json or txt."""
     row = owned(path.video_id)
     return sidecar(lambda: composed(row, query), path.format, stem(row.filename))
 
 
-@bp.get("/<uuid:video_id>/quality", responses={200: {"description": "A quality report", **_OBJECT}})
+@bp.get("/<uuid:video_id>/quality", responses=_made("A quality report", _OBJECT))
 def quality(path: VideoPath, query: QualityQuery) -> dict[str, Any]:
     """How readable these captions are, against published limits."""
     profile = load_profile(query.profile)

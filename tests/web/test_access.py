@@ -10,6 +10,7 @@ from flask import Flask
 from ecg.captions import load_style
 from ecg.config import settings
 from ecg.storage import store
+from ecg.web.document import path_of
 from tests.web.person import Person
 
 #: What anybody may ask for. A route is added here on purpose or not at all.
@@ -41,6 +42,7 @@ BODIES = {
     "POST /api/styles": {"title": "Mine"},
     "POST /api/styles/<name>": {"title": "Mine"},
     "PUT /api/styles/<name>": {"title": "Mine"},
+    "POST /api/videos/from-url": {"url": "https://example.org/talk.mp4"},
     "POST /api/keys": {"name": "mine"},
     "POST /api/webhooks": {"url": "https://example.org/ecg"},
     "POST /api/auth/password": {"old_password": "wrong wrong", "new_password": "wrong wrong"},
@@ -109,12 +111,36 @@ def test_no_route_but_the_open_ones_answers_without_a_token(app: Flask, ann: Per
             assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
+def with_ids(app: Flask) -> list[str]:
+    """The routes that are asked about something by its id."""
+    found = [route for route in sorted(set(routes(app)) - OPEN - NAMED_BY_WHO_ASKS)
+             if "<" in route or "<" in str(BODIES.get(route, ""))]  # fmt: skip
+    assert len(found) >= 15
+    return found
+
+
+def test_every_route_that_takes_a_body_has_one_here(app: Flask) -> None:
+    """Else somebody else's ids would not be tried in it."""
+    document = app.test_client().get("/openapi.json").json
+    takes_one = {route for route in routes(app) if route not in OPEN and _body_of(document, route)}
+    needs_one = {route for route in takes_one if _body_of(document, route).get("required")}
+    assert needs_one <= set(BODIES), f"give each a body: {needs_one - set(BODIES)}"
+    assert set(BODIES) <= takes_one
+
+
+def _body_of(document: dict, route: str) -> dict:
+    """The schema of what a route takes; empty when it takes nothing."""
+    method, _, rule = route.partition(" ")
+    content = document["paths"][path_of(rule)][method.lower()].get("requestBody", {}).get("content", {})
+    schema = next(iter(content.values()), {}).get("schema", {})
+    name = schema.get("$ref", "").rpartition("/")[2]
+    return document["components"]["schemas"][name] if name else schema
+
+
 def test_somebody_elses_ids_are_unknown_on_every_route(app: Flask, ann: Person, bob: Person) -> None:
     ids = ids_of(ann)
-    with_ids = [route for route in sorted(set(routes(app)) - OPEN - NAMED_BY_WHO_ASKS)
-                if "<" in route or "<" in str(BODIES.get(route, ""))]  # fmt: skip
-    assert len(with_ids) >= 15
-    for route in with_ids:
+    by_key = {"Authorization": f"Bearer {bob.post('/api/keys', name='a script').json['key']}"}
+    for route in with_ids(app):
         stranger = send(bob, route, ids[kind(route)], bob.headers)
         assert stranger.status_code == 404, f"{route}: {stranger.status_code} {stranger.text}"
         nothing = {
@@ -128,17 +154,59 @@ def test_somebody_elses_ids_are_unknown_on_every_route(app: Flask, ann: Person, 
             "<path:file_key>": "uploads/x/y/source",
         }
         assert send(bob, route, nothing, bob.headers).json == stranger.json, route
+        program = send(bob, route, ids[kind(route)], by_key)
+        assert program.status_code in {403, 404}, f"{route}: {program.status_code} {program.text}"
     for of_project in (ids["other"]["<uuid:project_id>"], str(uuid.uuid4())):
         assert bob.post("/api/render/create", projectId=of_project).status_code == 404
     # The same requests are good ones when their owner sends them; deleting comes last.
-    for route in sorted(with_ids, key=lambda route: route.startswith("DELETE")):
+    for route in sorted(with_ids(app), key=lambda route: route.startswith("DELETE")):
         own = send(ann, route, ids[kind(route)], ann.headers)
         assert own.status_code < 300, f"{route}: {own.status_code} {own.text}"
 
 
-@pytest.mark.parametrize(
-    "path", ["/api/videos", "/api/jobs", "/api/render/history", "/api/upload-video/jobs", "/api/projects"]
-)
+def test_other_methods_tell_and_do_no_more(app: Flask, ann: Person, bob: Person) -> None:
+    ids = ids_of(ann)
+    for route in with_ids(app):
+        method, _, rule = route.partition(" ")
+        path = filled(rule, ids[kind(route)])
+        asked = bob.client.options(path)
+        assert (asked.status_code, asked.data) == (200, b""), route
+        assert method in asked.headers["Allow"]
+        if method == "GET":
+            head = bob.client.head(path, headers=bob.headers)
+            assert (head.status_code, head.data) == (404, b""), route
+            assert bob.client.head(path).status_code == 401
+        for odd in {"PATCH", "TRACE", "PROPFIND", method.lower() + "x"} - asked.allow:
+            assert bob.client.open(path, method=odd, headers=bob.headers).status_code == 405, f"{odd} {path}"
+    # What a header calls the method, it is not.
+    video = f"/api/videos/{ids['other']['<uuid:video_id>']}"
+    as_delete = {**ann.headers, "X-HTTP-Method-Override": "DELETE", "X-HTTP-Method": "DELETE"}
+    assert ann.client.get(video, headers=as_delete).status_code == 200
+    assert ann.client.post(f"{video}?_method=DELETE", headers=as_delete).status_code == 405
+    assert ann.get(video).status_code == 200
+
+
+def test_who_has_signed_out_is_refused_on_every_route(app: Flask, ann: Person, bob: Person) -> None:
+    ids = ids_of(ann)
+    body = {"refresh_token": bob.tokens["refresh_token"]}
+    assert bob.client.post("/api/auth/logout", json=body).status_code == 200
+    for route in sorted(set(routes(app)) - OPEN):
+        assert send(bob, route, ids[kind(route)], bob.headers).status_code == 401, route
+
+
+LISTS = ["/api/videos", "/api/jobs", "/api/render/history", "/api/upload-video/jobs", "/api/projects"]
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_no_filter_of_a_list_leads_to_somebody_elses_things(ann: Person, bob: Person, path: str) -> None:
+    ids = ids_of(ann)["other"]
+    for name in ("video_id", "videoId", "job_id", "user_id", "user", "owner", "filter", "q"):
+        for value in (ids["<uuid:video_id>"], ann.email, "*", "' OR 1=1 --"):
+            answer = bob.get(path, **{name: value})
+            assert answer.status_code == 400 or answer.json["total"] == 0, f"{path}?{name}={value}"
+
+
+@pytest.mark.parametrize("path", LISTS)
 def test_lists_hold_ones_own_things_only(ann: Person, bob: Person, path: str) -> None:
     ids_of(ann)
     assert ann.get(path).json["total"] > 0

@@ -9,24 +9,13 @@ from pathlib import Path
 import pytest
 import redis
 from flask import Flask
-from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from ecg import config
 from ecg.captions import PLAYER_DIR
 from ecg.stack.embedded import start_redis
-from ecg.web.app import PUBLIC, create_app
+from ecg.web.app import create_app
 from tests.conftest import require
 from tests.web.person import Person, work_off
-
-#: Not part of the API: pages and what they are made of.
-UNDOCUMENTED = {
-    "/",
-    "/static/{filename}",
-    "/player/{filename}",
-    "/player/fonts/{filename}",
-    "/docs",
-    "/docs/{filename}",
-}
 
 
 @pytest.fixture
@@ -90,37 +79,6 @@ def test_work_is_accepted_and_shown_while_redis_is_down(own_redis, caplog: pytes
         assert ann.get("/api/videos").json["videos"][0]["analysis"]["progress"] == 100
     assert time.monotonic() - started_s < 10
     assert caplog.text.count("live progress is left out") == 1
-
-
-def test_the_document_is_valid_and_lists_every_route(app: Flask) -> None:
-    document = app.test_client().get("/openapi.json").json
-    assert document["openapi"].startswith("3.1")
-    OpenAPIV31SpecValidator(document).validate()
-    served = {
-        (re.sub(r"<([^<:]+:)?([^>]+)>", r"{\2}", rule.rule), method.lower())
-        for rule in app.url_map.iter_rules()
-        for method in rule.methods - {"HEAD", "OPTIONS"}
-    }
-    documented = {(path, method) for path, item in document["paths"].items() for method in item}
-    assert documented == {(path, method) for path, method in served if path not in UNDOCUMENTED}
-
-
-def test_the_document_says_which_routes_need_a_token(app: Flask) -> None:
-    document = app.test_client().get("/openapi.json").json
-    # The streams ask for a token, though the web tier only says where they are.
-    needless = PUBLIC - {"jobs.events"}
-    for rule in app.url_map.iter_rules():
-        path = re.sub(r"<([^<:]+:)?([^>]+)>", r"{\2}", rule.rule)
-        for method in rule.methods - {"HEAD", "OPTIONS"}:
-            if path not in UNDOCUMENTED:
-                said = document["paths"][path][method.lower()].get("security")
-                assert bool(said) == (rule.endpoint not in needless), f"{method} {path}: {said}"
-
-
-def test_operation_ids_are_unique(app: Flask) -> None:
-    paths = app.test_client().get("/openapi.json").json["paths"]
-    ids = [operation["operationId"] for item in paths.values() for operation in item.values()]
-    assert len(ids) == len(set(ids))
 
 
 def test_the_documents_page_needs_nothing_from_elsewhere(app: Flask) -> None:

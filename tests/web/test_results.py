@@ -214,7 +214,8 @@ def test_a_result_of_another_form_is_refused_and_leaves_nothing(ann: Person, job
     for result in OF_ANOTHER_FORM:
         refused = report(ann, job, "completed", result=result)
         assert refused.status_code == 400, result
-        assert "result" in refused.json["error"]["message"]
+        message = refused.json["error"]["message"]
+        assert "result" in message or "JSON" in message  # which has no NaN
     assert job_of(job).status == "queued"
     assert list(store(settings()).keys("analyzed/")) == []
 

@@ -1,0 +1,196 @@
+"""What the REST API costs: requests for a job's status, against a plain Flask route with one SELECT.
+
+``GET /api/upload-video/status/{id}`` with an access token, of a job that is at work: the token is checked,
+its sign-in looked up, the job read, live progress asked of Redis. Divided by the same gunicorn serving
+`bench.api_app`; interleaved rounds, medians.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import select
+import socket
+import statistics
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import requests
+from sqlalchemy import text
+
+from ecg import db, guard, migrations
+from ecg.config import settings, with_driver
+from ecg.stack import embedded, ports
+
+ROUNDS, ROUND_S, CONNECTIONS, THREADS, TARGET = 7, 4.0, 8, 8, 0.5
+
+
+@dataclass(frozen=True)
+class Servers:
+    """Where the two answer."""
+
+    ours: int
+    plain: int
+
+
+@contextmanager
+def servers(folder: Path) -> Iterator[Servers]:
+    """Postgres, Redis, the web tier and the plain server, with the same settings of gunicorn."""
+    postgres, redis_server = embedded.start_postgres(folder / "pg"), embedded.start_redis(folder / "redis")
+    os.environ |= {"DATABASE_URL": with_driver(postgres.url), "REDIS_URL": redis_server.url,
+                   "ECG_DATA_DIR": str(folder / "data"), "ECG_WEB_THREADS": str(THREADS),
+                   "ECG_SIGN_INS_PER_MINUTE": "0", "ECG_ANALYSES_PER_MINUTE": "0",
+                   "BENCH_DSN": postgres.url}  # fmt: skip
+    migrations.upgrade(settings().database_url)
+    ports_of = Servers(ports.free_port("127.0.0.1"), ports.free_port("127.0.0.1"))
+    gunicorn = ["-m", "gunicorn", "--worker-class", "gthread", "--threads", str(THREADS), "--workers", "1",
+                "--timeout", "120", "--keep-alive", "15", "--no-control-socket"]  # fmt: skip
+    commands = ([*gunicorn, "--bind", f"127.0.0.1:{ports_of.ours}", "ecg.web.wsgi:app"],
+                [*gunicorn, "--bind", f"127.0.0.1:{ports_of.plain}", "bench.api_app:make()"])  # fmt: skip
+    with (folder / "log").open("wb") as log:
+        started = [guard.spawn([sys.executable, *command], stdout=log, stderr=log) for command in commands]
+    try:
+        for port in (ports_of.ours, ports_of.plain):
+            await_listener(port)
+        yield ports_of
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
+        redis_server.stop()
+        postgres.stop()
+        if os.environ.get("ECG_BENCH_LOG"):
+            print((folder / "log").read_text()[-4000:], file=sys.stderr)
+
+
+def await_listener(port: int) -> None:
+    deadline_s = time.monotonic() + 60
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            if time.monotonic() > deadline_s:
+                raise
+            time.sleep(0.1)
+
+
+def execute(sql: str, **values: object) -> None:
+    with db.transaction() as session:
+        session.execute(text(sql), values)
+
+
+class User:
+    """Someone who is signed in, over one kept connection."""
+
+    def __init__(self, port: int) -> None:
+        self.base, self.session = f"http://127.0.0.1:{port}", requests.Session()
+        self.credentials = {"email": f"{uuid.uuid4()}@example.org", "password": "correct horse"}
+        made = self.post("/api/auth/signup", **self.credentials)
+        self.id, self.token = made["user"]["id"], made["access_token"]
+        self.session.headers["Authorization"] = f"Bearer {self.token}"
+
+    def post(self, path: str, **body: object) -> dict[str, Any]:
+        answer = self.session.post(self.base + path, json=body, timeout=60)
+        answer.raise_for_status()
+        return answer.json()
+
+    def video(self) -> str:
+        """A video that has arrived."""
+        video_id = str(uuid.uuid4())
+        execute("INSERT INTO videos (id, user_id, status, filename, content_type, upload_key) "
+                "VALUES (:v, :u, 'ready', 'a.mp4', 'video/mp4', :v)", v=video_id, u=self.id)  # fmt: skip
+        return video_id
+
+
+def running_job(user: User) -> str:
+    """A job at work."""
+    job_id = user.post(f"/api/videos/{user.video()}/analyze")["job_id"]
+    execute("UPDATE jobs SET status = 'running', milestone = 'speech_found', percent = 40 WHERE id = :j",
+            j=job_id)  # fmt: skip
+    return job_id
+
+
+class Connection:
+    """A kept connection that sends one request again and again."""
+
+    def __init__(self, port: int, request: bytes) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._request, self._answer = request, b""
+        self.socket.sendall(request)
+
+    def read(self) -> bool:
+        """Take what has come; whether an answer is complete, after which the next request is sent."""
+        self._answer += self.socket.recv(65536)
+        head, ended, body = self._answer.partition(b"\r\n\r\n")
+        if not ended or len(body) < int(_LENGTH.search(head)[1]):  # type: ignore[index]
+            return False
+        if not head.startswith(b"HTTP/1.1 200"):
+            raise RuntimeError(self._answer.decode())
+        self._answer = b""
+        self.socket.sendall(self._request)
+        return True
+
+
+_LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
+
+
+def per_second(port: int, request: bytes, for_s: float) -> float:
+    """Answers per second over a few connections, on each of which a request follows every answer at once."""
+    poll, connections = select.epoll(), {}
+    for _ in range(CONNECTIONS):
+        connection = Connection(port, request)
+        connections[connection.socket.fileno()] = connection
+        poll.register(connection.socket, select.EPOLLIN)
+    answers, started_s = 0, time.monotonic()
+    while (passed_s := time.monotonic() - started_s) < for_s:
+        answers += sum(connections[number].read() for number, _ in poll.poll(1))
+    for connection in connections.values():
+        connection.socket.close()
+    return answers / passed_s
+
+
+def get(path: str, **headers: str) -> bytes:
+    headers = {"Host": "127.0.0.1", **headers}
+    lines = [f"GET {path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--rounds", type=int, default=ROUNDS)
+    rounds = arguments.parse_args().rounds
+    with tempfile.TemporaryDirectory(prefix="ecg-bench-", dir="/tmp") as name:
+        Path(name).chmod(0o711)  # the embedded Postgres runs as another user when we are root
+        with servers(Path(name)) as at:
+            user = User(at.ours)
+            job_id = running_job(user)
+            ours = get(f"/api/upload-video/status/{job_id}", Authorization=f"Bearer {user.token}")
+            plain = get(f"/jobs/{job_id}")
+            per_second(at.ours, ours, 2.0)
+            per_second(at.plain, plain, 2.0)
+            pairs = [
+                (per_second(at.ours, ours, ROUND_S), per_second(at.plain, plain, ROUND_S))
+                for _ in range(rounds)
+            ]
+        db.engine().dispose()
+    per_s, plain_per_s = (statistics.median(column) for column in zip(*pairs, strict=True))
+    ratio = statistics.median(ours / plain for ours, plain in pairs)
+    print(json.dumps({
+        "name": "api", "ratio": round(ratio, 3), "target": TARGET, "ok": ratio >= TARGET,
+        "requests_per_s": round(per_s), "plain_per_s": round(plain_per_s), "rounds": rounds,
+    }))  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
