@@ -82,6 +82,9 @@ def _media(config: Settings) -> Iterator[Finding]:
     for program in ("ffmpeg", "ffprobe"):
         yield _attempt(program, partial(_version, program),
                        "Install ffmpeg 5 or newer (Debian: `apt-get install ffmpeg`).")  # fmt: skip
+    offline = runner.is_offline()
+    yield Finding("ffmpeg's sandbox", offline, "no network" if offline else "it could reach the network",
+                  "The kernel or the container forbids seccomp filters.", required=False)  # fmt: skip
 
 
 def _version(program: str) -> str:
