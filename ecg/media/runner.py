@@ -76,8 +76,9 @@ class Child:
     """
 
     def __init__(
-        self, command: Any, *, timeout_s: float, usage: Usage | None = None, fed: bool = False
-    ) -> None:
+        self, command: Any, *, timeout_s: float, usage: Usage | None = None, fed: bool = False,
+        offline: bool = True,
+    ) -> None:  # fmt: skip
         self.argv = arguments(command)
         self.timeout_s = timeout_s
         self._late = threading.Event()
@@ -89,7 +90,7 @@ class Child:
             stderr=subprocess.PIPE,
             env=_environment(fed),
             limits=usage.rlimits() if usage else None,
-            offline=True,
+            offline=offline,
         )
         # Nothing to read while frames are fed in: its stdout is closed then.
         self.stdout: IO[bytes] = self.process.stdout or io.BytesIO()
@@ -207,9 +208,11 @@ def is_offline() -> bool:
     return False
 
 
-def lines(command: Any, *, timeout_s: float, usage: Usage | None = None) -> Iterator[str]:
+def lines(
+    command: Any, *, timeout_s: float, usage: Usage | None = None, offline: bool = True
+) -> Iterator[str]:
     """The command's stdout line by line. Closing the iterator early ends the command."""
-    with Child(command, timeout_s=timeout_s, usage=usage) as child:
+    with Child(command, timeout_s=timeout_s, usage=usage, offline=offline) as child:
         for line in child.stdout:
             yield line.decode(errors="replace").rstrip("\n")
 
