@@ -189,7 +189,7 @@ class Settings:
     max_fps: float = _setting(120.0, float, "Highest frame rate of the source.")
     max_streams: int = _setting(8, int, "Most streams in a source file.")
     tool_memory_bytes: int = _setting(
-        2 * 1024**3, int, "Address space of one ffprobe or ffmpeg that reads a source not yet trusted."
+        320 * 1024**2, int, "Memory of one ffprobe or ffmpeg that reads a source not yet trusted."
     )
 
     # addresses that users name

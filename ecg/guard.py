@@ -23,7 +23,8 @@ class Guarded(subprocess.Popen):
     """A guarded command. ``terminate()`` reaches the command itself; ``kill()`` ends its whole tree.
 
     The death pipe closes with this object's process, however that process ends. The exit code is the
-    command's own, or 128 + the signal that ended it; 127 when it could not be started.
+    command's own, or 128 + the signal that ended it; 127 when it could not be started, and 128 + SIGXCPU,
+    however it ended, when it failed after the CPU time it was allowed.
     """
 
     _death_pipe: int
@@ -56,21 +57,23 @@ def spawn(
     user: str | None = None,
     grace_s: float = 0.0,
     limits: Mapping[int, int] | None = None,
+    offline: bool = False,
     hold: Sequence[int] = (),
 ) -> Guarded:
     """Start ``argv`` under a guard.
 
     ``grace_s``: how long after the parent's death (or ``kill``) the command may take to end by
     SIGTERM before SIGKILL. ``user``: run the command as this user (only when started by root).
-    ``limits``: what the command may use, by ``resource.RLIMIT_*``. ``hold``: file descriptors that stay
+    ``limits``: what the command may use, by ``resource.RLIMIT_*``. ``offline``: it and all below it have no
+    network, where the kernel can see to that (x86-64 and 64-bit ARM). ``hold``: file descriptors that stay
     open until nothing descends from the guard any more; a lock among them is held for that long.
     """
     limit_list = ",".join(f"{number}={value}" for number, value in (limits or {}).items())
     read_fd, write_fd = os.pipe()
-    guard = [sys.executable, "-I", "-S", _GUARD, str(read_fd), str(grace_s), user or "", limit_list, "--"]
+    told = [str(read_fd), str(grace_s), user or "", limit_list, "offline" if offline else "", "--"]
     try:
         process = Guarded(
-            [*guard, *argv],
+            [sys.executable, "-I", "-S", _GUARD, *told, *argv],
             stdin=stdin, stdout=stdout, stderr=stderr, env=env, cwd=cwd,
             pass_fds=(read_fd, *hold), start_new_session=True,
         )  # fmt: skip

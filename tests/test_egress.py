@@ -38,11 +38,12 @@ SPELLINGS = (
 
 @dataclass
 class Canary:
-    """A web server that remembers who came. ``answer``: status, headers and body."""
+    """A web server that remembers who came. ``answer``: status, headers and body; ``answers``: by path."""
 
     port: int = 0
     visits: list[str] = field(default_factory=list)
     answer: tuple[int, dict[str, str], bytes] = (200, {}, b"secret")
+    answers: dict[str, tuple[int, dict[str, str], bytes]] = field(default_factory=dict)
 
 
 @contextmanager
@@ -52,7 +53,7 @@ def listening(host: str, port: int = 0) -> Iterator[Canary]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             canary.visits.append(self.path)
-            status, headers, body = canary.answer
+            status, headers, body = canary.answers.get(self.path, canary.answer)
             self.send_response(status)
             for name, value in {"Content-Length": str(len(body)), **headers}.items():
                 self.send_header(name, value)

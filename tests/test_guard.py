@@ -146,6 +146,30 @@ def test_limits_hold_for_the_command():
     assert process.communicate()[0].split() == [str(512 * 1024).encode(), b"7"]
 
 
+def test_a_command_past_its_cpu_time_is_told_from_one_that_was_killed():
+    spin = ["sh", "-c", "trap 'exit 3' XCPU; while :; do :; done"]
+    assert guard.spawn(spin, limits={resource.RLIMIT_CPU: 1}).wait() == 128 + signal.SIGXCPU
+
+
+OPENS = """
+import ctypes, socket
+for family in (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK, socket.AF_PACKET):
+    try:
+        print(family.name, bool(socket.socket(family, socket.SOCK_RAW)))
+    except PermissionError:
+        print(family.name, "refused")
+print(ctypes.CDLL(None).syscall(425, 8, ctypes.create_string_buffer(120)))  # io_uring_setup
+"""
+
+
+def test_offline_a_command_opens_no_socket_but_within_the_machine():
+    process = guard.spawn([sys.executable, "-c", OPENS], offline=True, stdout=subprocess.PIPE)
+    families = ("INET", "INET6", "NETLINK", "PACKET")
+    assert process.communicate()[0].decode().split("\n") == [
+        "AF_UNIX True", *(f"AF_{family} refused" for family in families), "-1", ""
+    ]  # fmt: skip
+
+
 def test_a_command_that_writes_to_a_closed_pipe_ends_quietly_as_without_a_guard():
     process = guard.spawn(["sh", "-c", "yes; echo late >&2"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     process.stdout.close()

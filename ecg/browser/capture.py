@@ -358,7 +358,8 @@ class CaptureBrowser:
 
     def _start(self) -> None:
         assert self._server is not None
-        self._chromium = Chromium(self._chromium_path, self._sandbox, call_s=self._stall_s)
+        reach = self._server.authority
+        self._chromium = Chromium(self._chromium_path, self._sandbox, reach, call_s=self._stall_s)
         self._sessions = 0
         self.path = self._choose_path(self._chromium, self._server)
         _log.info("%s started, frames by %s", self._chromium.version, self.path)

@@ -47,8 +47,6 @@ _ARGS = (
     "--default-tile-width=4096",
     "--default-tile-height=4096",
     "--disable-partial-raster",
-    # no network but the local server; the rule holds for names and for addresses
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
     "--no-proxy-server",
     "--disable-quic",
     "--dns-prefetch-disable",
@@ -77,31 +75,36 @@ def find_chromium(setting: str = "") -> str:
 class Chromium:
     """A running Chromium. `close` it.
 
-    ``start_s`` and ``call_s``: seconds that its start, and one command to it, may take; a browser that
-    takes longer is killed. Every failure is a `ServiceUnavailable`.
+    ``reach``: the one address, ``host:port``, that it can connect to; it has no other network. ``start_s``
+    and ``call_s``: seconds that its start, and one command to it, may take; a browser that takes longer is
+    killed. Every failure is a `ServiceUnavailable`.
 
     Playwright's calls must all come from one thread, which then can have no event loop of its own: they
     get a thread to themselves, so that ours stays free.
     """
 
-    def __init__(self, path: str, sandbox: bool, *, start_s: float = 30.0, call_s: float = 30.0) -> None:
+    def __init__(
+        self, path: str, sandbox: bool, reach: str, *, start_s: float = 30.0, call_s: float = 30.0
+    ) -> None:
         self._call_s = call_s
         self._pid: int | None = None
         self._playwright: Playwright | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="playwright")
         try:
-            self.call("start", lambda: self._start(path, sandbox, start_s), start_s + call_s)
+            self.call("start", lambda: self._start(path, sandbox, reach, start_s), start_s + call_s)
         except BaseException:
             self.close()
             raise
 
-    def _start(self, path: str, sandbox: bool, start_s: float) -> None:
+    def _start(self, path: str, sandbox: bool, reach: str, start_s: float) -> None:
+        # First match wins. It holds for names and for addresses, whoever in Chromium asks.
+        rules = f"--host-resolver-rules=MAP {reach} {reach}, MAP * ~NOTFOUND"
         self._playwright = sync_playwright().start()
         self._browser: Browser = self._playwright.chromium.launch(
             executable_path=path,
             headless=True,
             chromium_sandbox=sandbox,
-            args=list(_ARGS),
+            args=[*_ARGS, rules],
             env={name: os.environ[name] for name in _ENV if name in os.environ},
             timeout=start_s * 1000,
             # Signals are the worker's own business.

@@ -82,7 +82,8 @@ class PlayerServer:
         )
         self._sinks: dict[str, Sink] = {}
         listener = socket.create_server(("127.0.0.1", 0))
-        self._authority = f"127.0.0.1:{listener.getsockname()[1]}"
+        self.authority = f"127.0.0.1:{listener.getsockname()[1]}"
+        """Host and port."""
         self._server = self._serve(listener)
         # Its threads are daemons as it is: a process that forgets to close still ends.
         threading.Thread(target=self._server.serve_forever, name="player-server", daemon=True).start()
@@ -92,7 +93,7 @@ class PlayerServer:
             self._take,
             sock=listener,
             process_request=self._answer,
-            origins=[Origin(f"http://{self._authority}")],
+            origins=[Origin(f"http://{self.authority}")],
             compression=None,  # pixels on loopback: packing costs more than copying
             max_size=2**28,  # a frame of the largest picture, RGBA, is 2**25 bytes
             ping_interval=None,  # a page busy with layout is not dead; the reader has its own deadline
@@ -103,7 +104,7 @@ class PlayerServer:
     @property
     def address(self) -> str:
         """Base of the capture page, ending in ``/``."""
-        return f"http://{self._authority}/{self._token}/"
+        return f"http://{self.authority}/{self._token}/"
 
     def page(self, sink: Sink, path: str) -> str:
         """Address of the capture page that sends its frames to ``sink``, taken the way ``path`` names."""
@@ -150,7 +151,7 @@ class PlayerServer:
         """The path below the secret one; None for whoever does not know it or came by another name."""
         token, _, path = urlsplit(request.path).path.removeprefix("/").partition("/")
         known = hmac.compare_digest(token.encode(), self._token.encode())
-        return unquote(path) if known and request.headers.get("Host") == self._authority else None
+        return unquote(path) if known and request.headers.get("Host") == self.authority else None
 
     def _file(self, path: str) -> Path | None:
         prefix, root = next(entry for entry in self._roots if path.startswith(entry[0]))
@@ -174,6 +175,7 @@ class PlayerServer:
 
     def _policy(self) -> str:
         return (
-            "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; "
-            f"connect-src ws://{self._authority}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+            "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; worker-src 'none'; "
+            f"connect-src ws://{self.authority}; base-uri 'none'; form-action 'none'; "
+            "frame-ancestors 'none'; require-trusted-types-for 'script'"
         )

@@ -32,6 +32,8 @@ LONGEST_WORD = 1000
 _MOST_WORDS = 1000
 # Of one document: more than is said in a day.
 _MOST_CUES, _MOST_SPEAKERS = 100_000, 1000
+# In one cue: more takes a browser longer to lay out than anybody waits.
+_MOST_CHARACTERS = 10_000
 # Nobody writes letters with more; what is piled higher stands far outside of its line.
 MOST_MARKS = 8
 
@@ -152,6 +154,8 @@ def _check_cue(scenario: Scenario, cue: Cue, path: str) -> None:
         raise wrong(f"{path}.speaker", f"{shown(cue.speaker)} is not among speakers")
     if [index for line in cue.lines for index in line] != list(range(len(cue.words))):
         raise wrong(f"{path}.lines", f"must name every word 0..{len(cue.words) - 1} once, in order")
+    if (length := sum(len(word.text) for word in cue.words)) > _MOST_CHARACTERS:
+        raise wrong(f"{path}.words", f"must have at most {_MOST_CHARACTERS} characters, not {length}")
     for index, word in enumerate(cue.words):
         _check_word(cue, word, f"{path}.words[{index}]")
 

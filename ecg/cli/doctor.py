@@ -82,6 +82,9 @@ def _media(config: Settings) -> Iterator[Finding]:
     for program in ("ffmpeg", "ffprobe"):
         yield _attempt(program, partial(_version, program),
                        "Install ffmpeg 5 or newer (Debian: `apt-get install ffmpeg`).")  # fmt: skip
+    offline = runner.is_offline()
+    yield Finding("ffmpeg's sandbox", offline, "no network" if offline else "it could reach the network",
+                  "The kernel or the container forbids seccomp filters.", required=False)  # fmt: skip
 
 
 def _version(program: str) -> str:
@@ -96,9 +99,20 @@ def _browser(config: Settings) -> Iterator[Finding]:
     if os.geteuid() == 0 and config.chromium_sandbox:
         yield Finding("Chromium's sandbox", False, "Chromium refuses its sandbox to root",
                       "Run ECG as an ordinary user, or set ECG_CHROMIUM_SANDBOX=0.")  # fmt: skip
+    elif config.chromium_sandbox:
+        yield _attempt("Chromium's sandbox", _name_spaces,
+                       "Let users make user name spaces: deploy/chromium-seccomp.json in a container, "
+                       "the sysctl kernel.apparmor_restrict_unprivileged_userns=0 on Ubuntu.",
+                       required=False)  # fmt: skip
     missing = fonts.fonts_ready(config.fonts_dir)
     detail = f"missing in {config.fonts_dir}: {', '.join(missing)}" if missing else str(config.fonts_dir)
     yield Finding("Caption fonts", not missing, detail, "`ecg setup` installs them.")
+
+
+def _name_spaces() -> str:
+    """What the sandbox is built of, made for a moment."""
+    runner.run(["unshare", "-Urn", "true"], timeout_s=10)
+    return "user name spaces"
 
 
 def _servers(config: Settings) -> Iterator[Finding]:

@@ -15,7 +15,7 @@ from ecg.media.source import Limits
 SAMPLE_RATE_HZ = 16_000
 _BYTES_PER_S = 2 * SAMPLE_RATE_HZ
 _WAV_HEADER_BYTES = 4096
-_START_S = 30.0  # to open the file and begin, on a loaded machine
+_START_S, _START_CPU_S = 30.0, 4.0  # to open the file and begin, on a loaded machine
 _SLOWEST_SPEED = 10.0  # seconds of sound decoded in a second
 
 
@@ -35,10 +35,11 @@ def extract_audio(
     expected_s = min(header.duration_s or limits.max_duration_s, limits.max_duration_s)
     timeout_s = _START_S + limits.max_duration_s / _SLOWEST_SPEED
     file_bytes = int((limits.max_duration_s + 2) * _BYTES_PER_S) + _WAV_HEADER_BYTES
+    usage = limits.usage(_START_CPU_S + expected_s / _SLOWEST_SPEED, file_bytes)
     try:
         runner.run(
-            _graph(path, out_wav, header.start_s, limits), timeout_s=timeout_s,
-            usage=limits.usage(timeout_s, file_bytes), on_progress=on_progress, duration_s=expected_s,
+            _graph(path, out_wav, header.start_s, limits), timeout_s=timeout_s, usage=usage,
+            on_progress=on_progress, duration_s=expected_s,
         )  # fmt: skip
     except CommandFailed as error:
         raise source.unreadable(error) from error
@@ -52,10 +53,11 @@ def decoded_s(wav: Path) -> float:
 
 
 def _graph(path: Path, out_wav: Path, start_s: float, limits: Limits) -> Any:
-    sound = source.opened(path, limits.pixels, threads=2)["a:0"].filter("asetpts", f"PTS-{start_s:.6f}/TB")
+    sound = source.opened(path, limits.pixels, threads=1)["a:0"].filter("asetpts", f"PTS-{start_s:.6f}/TB")
     return sound.filter("aresample", SAMPLE_RATE_HZ, **{"async": 1, "first_pts": 0}).output(
-        source.url(out_wav), format="wav", acodec="pcm_s16le", ac=1, t=limits.max_duration_s + 1
-    )
+        source.url(out_wav), format="wav", acodec="pcm_s16le", ac=1, t=limits.max_duration_s + 1,
+        filter_complex_threads=1,
+    )  # fmt: skip
 
 
 def _checked(duration_s: float, limits: Limits) -> float:

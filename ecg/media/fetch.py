@@ -1,4 +1,7 @@
-"""Fetching a file from an address that a user named: through the guarded way out, and never by ffmpeg."""
+"""Fetching a file from an address that a user named: through the guarded way out, and never by ffmpeg.
+
+The answer decides: a file is taken as it is; for a page `ecg.media.services` is asked.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ import requests
 
 from ecg.egress import Egress, Policy, Resolve, check_url, guarded, resolve
 from ecg.errors import BadRequest, DownloadError, EcgError, InvalidMedia
+from ecg.media.services import fetch_from_service
 
 _BLOCK_BYTES = 1 << 20
 _PATIENCE_S = 30.0
@@ -21,7 +25,7 @@ _PAGES = ("text/", "application/json", "application/xhtml")
 def fetch(
     url: str, out: Path, policy: Policy, on_progress: Callable[[float], None], resolve: Resolve = resolve
 ) -> None:
-    """Write the file at a web address to ``out``.
+    """Write the file at a web address, or the video behind a page of a known service, to ``out``.
 
     Raises `BadRequest` for an address that is none or leads to where nobody may go, `InvalidMedia` when there
     is no media file, and `DownloadError`, after which it may be tried again, when the other side fails.
@@ -34,11 +38,15 @@ def fetch(
         try:
             with session.get(url, stream=True, timeout=_PATIENCE_S) as response:
                 _check(response, egress, policy)
-                _write(response, out, policy, on_progress)
+                page = _is_page(response)
+                if not page:
+                    _write(response, out, policy, on_progress)
         except requests.TooManyRedirects:
             raise InvalidMedia("The address leads on and on; give the link of the file itself.") from None
         except requests.RequestException as error:
             raise _failed(error, egress, policy) from error
+        if page:
+            _from_service(url, out, egress, policy, on_progress)
         if egress.too_much:
             raise _too_large(policy)
     if not out.stat().st_size:
@@ -54,12 +62,27 @@ def _check(response: requests.Response, egress: Egress, policy: Policy) -> None:
     if status != requests.codes.ok:
         raise InvalidMedia(f"There is no file at the address, which answers {status}; check the link.",
                            status=status)  # fmt: skip
-    kind = response.headers.get("Content-Type", "").lower()
-    if kind.startswith(_PAGES):
-        raise InvalidMedia("The address is a page, not a video or sound; give the link of the file itself.",
-                           content_type=kind[:100])  # fmt: skip
     if _announced(response) > policy.most_bytes:
         raise _too_large(policy)
+
+
+def _is_page(response: requests.Response) -> bool:
+    return response.headers.get("Content-Type", "").lower().startswith(_PAGES)
+
+
+def _from_service(
+    url: str, out: Path, egress: Egress, policy: Policy, on_progress: Callable[[float], None]
+) -> None:
+    try:
+        known = fetch_from_service(url, out, egress, policy, on_progress)
+    except (InvalidMedia, DownloadError):
+        if egress.refused:
+            raise _refused(egress) from None
+        if egress.too_much:
+            raise _too_large(policy) from None
+        raise
+    if not known:
+        raise InvalidMedia("The address is a page, not a video or sound; give the link of the file itself.")
 
 
 def _write(

@@ -13,7 +13,7 @@ from ecg.errors import CommandFailed, InvalidMedia
 from ecg.media import runner, source
 from ecg.media.source import Limits
 
-_TIMEOUT_S = 20.0
+_TIMEOUT_S, _CPU_S = 20.0, 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def read_header(path: Path, limits: Limits) -> Header:
     """Open the file and read what it says of itself; raises `InvalidMedia` when it cannot be opened."""
     argv = [*source.ffprobe(limits.pixels), "-show_streams", "-show_format", "-of", "json", source.url(path)]
     try:
-        listing = runner.run(argv, timeout_s=_TIMEOUT_S, usage=limits.usage(_TIMEOUT_S))
+        listing = runner.run(argv, timeout_s=_TIMEOUT_S, usage=limits.usage(_CPU_S))
     except CommandFailed as error:
         raise source.unreadable(error) from error
     return _header(json.loads(listing))

@@ -31,7 +31,7 @@ from ecg.media.source import Limits
 
 __all__ = ["Color", "Limits", "MediaInfo", "probe"]
 
-_DECODE_TIMEOUT_S = 20.0
+_DECODE_TIMEOUT_S, _DECODE_CPU_S = 20.0, 8.0
 _MIN_SIDE = 16
 _DOLBY_ONLY = 5  # the profile without a picture that players of plain HDR or SDR could show
 _MAX_DURATION_SLACK = 1.01  # headers round; the packets decide
@@ -181,10 +181,11 @@ def _check_times(header: Header, times: timeline.Timeline, limits: Limits) -> No
 
 def _check_pictures(path: Path, stream: Mapping[str, Any], limits: Limits) -> None:
     """Decode the first pictures: their real size and that they decode at all."""
-    shown = source.opened(path, limits.pixels, threads=2)["V:0"]
-    graph = shown.output("pipe:1", format="framecrc", vframes=2)
+    shown = source.opened(path, limits.pixels, threads=1, noautorotate=None)["V:0"]
+    corner = shown.filter("crop", _MIN_SIDE, _MIN_SIDE, 0, 0)  # of large pictures a copy would cost memory
+    graph = corner.output("pipe:1", format="framecrc", vframes=2, filter_complex_threads=1)
     try:
-        decoded = runner.run(graph, timeout_s=_DECODE_TIMEOUT_S, usage=limits.usage(_DECODE_TIMEOUT_S))
+        decoded = runner.run(graph, timeout_s=_DECODE_TIMEOUT_S, usage=limits.usage(_DECODE_CPU_S))
     except CommandFailed as error:
         raise source.unreadable(error) from error
     if not any(line and not line.startswith(b"#") for line in decoded.splitlines()):

@@ -1,7 +1,7 @@
 """The one way ECG runs ffmpeg and ffprobe: guarded, limited, watched, its complaints kept.
 
-Every child gets a guard (it dies with us, whatever happens), an environment without secrets, a wall
-clock, and a thread that drains its stderr into a bounded tail. Three forms share that:
+Every child gets a guard (it dies with us, whatever happens), an environment without secrets, no network, a
+wall clock, and a thread that drains its stderr into a bounded tail. Three forms share that:
 
     run(command)     wait for the end, return what it wrote to stdout; optional live progress
     lines(command)   its stdout line by line, for listings of any length
@@ -20,6 +20,7 @@ import os
 import resource
 import signal
 import subprocess
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -32,6 +33,8 @@ from ecg.errors import CommandFailed, CommandKilled, EcgError, EngineUnavailable
 
 ProgressCallback = Callable[[float], None]
 
+#: The most that ffmpeg and ffprobe take at one go, whatever a file says it needs.
+ONE_BLOCK = ("-max_alloc", str(1 << 29))
 _STDERR_LINES = 40
 _STDERR_LINE_BYTES = 500
 _PIPE_BYTES = 1 << 20  # the most an unprivileged process may ask for by default
@@ -49,7 +52,7 @@ _ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "TMPDIR", "LANG", "LC_ALL", "CUDA_VIS
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """The most one command may use: address space, CPU seconds, bytes in any file it writes."""
+    """The most one command may use: memory it writes to, CPU seconds, bytes in any file it writes."""
 
     memory_bytes: int | None = None
     cpu_s: int | None = None
@@ -58,7 +61,7 @@ class Usage:
     def rlimits(self) -> dict[int, int]:
         """The same as ``resource.RLIMIT_*``."""
         asked = {
-            resource.RLIMIT_AS: self.memory_bytes,
+            resource.RLIMIT_DATA: self.memory_bytes,
             resource.RLIMIT_CPU: self.cpu_s,
             resource.RLIMIT_FSIZE: self.file_bytes,
         }
@@ -73,8 +76,9 @@ class Child:
     """
 
     def __init__(
-        self, command: Any, *, timeout_s: float, usage: Usage | None = None, fed: bool = False
-    ) -> None:
+        self, command: Any, *, timeout_s: float, usage: Usage | None = None, fed: bool = False,
+        offline: bool = True,
+    ) -> None:  # fmt: skip
         self.argv = arguments(command)
         self.timeout_s = timeout_s
         self._late = threading.Event()
@@ -84,8 +88,9 @@ class Child:
             stdin=subprocess.PIPE if fed else subprocess.DEVNULL,
             stdout=subprocess.DEVNULL if fed else subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=_environment(usage, fed),
+            env=_environment(fed),
             limits=usage.rlimits() if usage else None,
+            offline=offline,
         )
         # Nothing to read while frames are fed in: its stdout is closed then.
         self.stdout: IO[bytes] = self.process.stdout or io.BytesIO()
@@ -163,7 +168,7 @@ def arguments(command: Any) -> list[str]:
     """
     argv = list(command) if isinstance(command, Sequence) else command.compile()
     if argv[0] == "ffmpeg":
-        argv[1:1] = ["-nostdin", "-hide_banner", "-nostats", "-v", "error", "-y"]
+        argv[1:1] = ["-nostdin", "-hide_banner", "-nostats", "-v", "error", "-y", *ONE_BLOCK]
     return argv
 
 
@@ -193,9 +198,21 @@ def run(
     return b""
 
 
-def lines(command: Any, *, timeout_s: float, usage: Usage | None = None) -> Iterator[str]:
+def is_offline() -> bool:
+    """Whether tools started here really have no network."""
+    opens_one = "import socket; socket.socket(socket.AF_INET)"
+    try:
+        run([sys.executable, "-I", "-S", "-c", opens_one], timeout_s=20)
+    except CommandFailed:
+        return True
+    return False
+
+
+def lines(
+    command: Any, *, timeout_s: float, usage: Usage | None = None, offline: bool = True
+) -> Iterator[str]:
     """The command's stdout line by line. Closing the iterator early ends the command."""
-    with Child(command, timeout_s=timeout_s, usage=usage) as child:
+    with Child(command, timeout_s=timeout_s, usage=usage, offline=offline) as child:
         for line in child.stdout:
             yield line.decode(errors="replace").rstrip("\n")
 
@@ -236,11 +253,8 @@ class Feed(Child):
         super().__exit__(kind, error, trace)
 
 
-def _environment(usage: Usage | None, fed: bool) -> dict[str, str]:
+def _environment(fed: bool) -> dict[str, str]:
     kept = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
-    if usage and usage.memory_bytes:
-        # Each arena of glibc reserves 64 MiB of address space per thread, used or not.
-        kept["MALLOC_ARENA_MAX"] = "2"
     return kept | (_LARGE_FRAMES if fed else {})
 
 

@@ -15,11 +15,12 @@ import ffmpeg
 
 from ecg.config import Settings
 from ecg.errors import CommandFailed, InvalidMedia
-from ecg.media.runner import Usage
+from ecg.media.runner import ONE_BLOCK, Usage
 
 _SIGXCPU_EXIT = 128 + 24
 _KILLED_EXIT = 128 + 9
 _CUT_OFF_SHARE = 0.02
+_MOST_STREAMS = 64  # to be told of; a decoder may be opened to look at each
 _UNKNOWN_RIFF_SIZE = 0x7FFF0000
 FORMATS = ("mov", "matroska", "avi", "wav", "mp3", "flac", "ogg", "aac", "mpegts")
 VIDEO_CODECS = frozenset({
@@ -46,7 +47,7 @@ CANNOT_READ = (
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The most a source may be, and the address space of a tool that reads it."""
+    """The most a source may be, and the memory of a tool that reads it."""
 
     size_bytes: int = 2 * 1024**3
     max_duration_s: float = 3 * 3600.0
@@ -55,7 +56,7 @@ class Limits:
     fps: float = 120.0
     streams: int = 8
     channels: int = 8
-    memory_bytes: int = 2 * 1024**3
+    memory_bytes: int = 320 * 1024**2
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
@@ -65,9 +66,11 @@ class Limits:
             streams=settings.max_streams, memory_bytes=settings.tool_memory_bytes,
         )  # fmt: skip
 
-    def usage(self, timeout_s: float, file_bytes: int | None = None) -> Usage:
-        """What one tool that reads the source may use; its CPU time is twice its wall clock (two threads)."""
-        return Usage(self.memory_bytes, math.ceil(2 * timeout_s), file_bytes)
+    def usage(self, cpu_s: float, file_bytes: int | None = None) -> Usage:
+        """What one tool that reads the source may use. A tool past its CPU time has been led astray by the
+        file; past its wall clock perhaps only by others on the machine.
+        """
+        return Usage(self.memory_bytes, math.ceil(cpu_s), file_bytes)
 
 
 # For files that ECG made itself: only what ffmpeg can count.
@@ -86,6 +89,7 @@ def options(pixels: int) -> dict[str, Any]:
         "format_whitelist": ",".join(FORMATS),
         "codec_whitelist": ",".join(sorted(_DECODERS)),
         "max_pixels": pixels,
+        "max_streams": _MOST_STREAMS,
     }
 
 
@@ -132,7 +136,7 @@ def opened(path: Path, pixels: int, **how: Any) -> Any:
 def ffprobe(pixels: int) -> list[str]:
     """The head of an ffprobe command (which ffmpeg-python does not compose), under the same options."""
     under = [part for name, value in options(pixels).items() for part in (f"-{name}", str(value))]
-    return ["ffprobe", "-v", "error", *under, "-threads", "1"]
+    return ["ffprobe", "-v", "error", *ONE_BLOCK, *under, "-threads", "1"]
 
 
 def unreadable(error: CommandFailed) -> Exception:

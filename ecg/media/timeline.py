@@ -13,12 +13,15 @@ from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
-from ecg.errors import CommandFailed
+from ecg.errors import CommandFailed, InvalidMedia
 from ecg.media import runner, source
 from ecg.media.header import Header
 from ecg.media.source import Limits
 
-_SLOWEST_BYTES_PER_S = 8e6  # a disk under load
+_START_S, _SLOWEST_BYTES_PER_S = 30.0, 8e6  # a disk under load
+_START_CPU_S, _SLOWEST_BYTES_PER_CPU_S = 5.0, 2e6  # many small packets
+# More packets than that no recording has; a few bytes can say that there are a hundred million.
+_ANY_PACKETS, _PACKETS_PER_S = 20_000, 2_000
 _USUAL_RATES = (Fraction(12), Fraction(15), Fraction(20), Fraction(24000, 1001), Fraction(24), Fraction(25),
                 Fraction(30000, 1001), Fraction(30), Fraction(48), Fraction(50), Fraction(60000, 1001),
                 Fraction(60), Fraction(100), Fraction(120))  # fmt: skip
@@ -58,7 +61,7 @@ def scan(path: Path, header: Header, limits: Limits) -> Timeline:
     """
     video = header.video["index"] if header.video else None
     pictures, keys, end_s = array("d"), array("d"), 0.0
-    for packet in _packets(path, header, limits):
+    for count, packet in enumerate(_packets(path, header, limits)):
         end_s = max(end_s, packet.end_s)
         if packet.stream == video:
             pictures.append(packet.time_s)
@@ -66,6 +69,10 @@ def scan(path: Path, header: Header, limits: Limits) -> Timeline:
                 keys.append(packet.time_s)
         if end_s > limits.max_duration_s:
             break
+        if count > _ANY_PACKETS + _PACKETS_PER_S * end_s:
+            raise InvalidMedia(
+                f"The file has {count} packets in {end_s:.1f} s, which no recording has; export it again."
+            )
     if not pictures:
         return Timeline(end_s)
     return _with_pictures(end_s, pictures, keys)
@@ -81,9 +88,11 @@ def _packets(path: Path, header: Header, limits: Limits) -> Iterator[_Packet]:
         "csv=p=0",
         source.url(path),
     ]
-    timeout_s = 30 + path.stat().st_size / _SLOWEST_BYTES_PER_S
+    size_bytes = path.stat().st_size
+    timeout_s = _START_S + size_bytes / _SLOWEST_BYTES_PER_S
+    usage = limits.usage(_START_CPU_S + size_bytes / _SLOWEST_BYTES_PER_CPU_S)
     try:
-        for line in runner.lines(argv, timeout_s=timeout_s, usage=limits.usage(timeout_s)):
+        for line in runner.lines(argv, timeout_s=timeout_s, usage=usage):
             packet = _packet(line, header.start_s)
             if packet and packet.stream in wanted:
                 yield packet

@@ -25,10 +25,9 @@ def make_browser(capture: str = "auto", *, player_dir: Path = PLAYER_DIR, **opti
     """A browser as the settings say; it starts at its `with`."""
     require(settings().chromium or shutil.which("chromium-headless-shell"), "Chromium is not installed")
     require(not fonts_ready(settings().fonts_dir), "the caption fonts are not installed: run `ecg setup`")
-    given = {"chromium": settings().chromium, "fonts_dir": settings().fonts_dir, **options}
-    return CaptureBrowser(
-        sandbox=settings().chromium_sandbox, player_dir=player_dir, capture=capture, **given
-    )
+    known = settings()
+    given = {"chromium": known.chromium, "sandbox": known.chromium_sandbox, "fonts_dir": known.fonts_dir}
+    return CaptureBrowser(player_dir=player_dir, capture=capture, **{**given, **options})
 
 
 @pytest.fixture(scope="package")

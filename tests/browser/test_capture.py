@@ -246,7 +246,7 @@ def test_chromium_is_started_afresh_when_it_holds_too_much_memory():
 
 def test_the_memory_of_a_chromium_is_that_of_all_its_processes():
     others = descendants(os.getpid())
-    chromium = Chromium(find_chromium(settings().chromium), settings().chromium_sandbox)
+    chromium = Chromium(find_chromium(settings().chromium), settings().chromium_sandbox, "127.0.0.1:1")
     with contextlib.closing(chromium):
         browser = psutil.Process(process_of(b"browser", descendants(os.getpid()) - others))
         # How much all have is not certain: they share pages, also with other browsers.
@@ -379,13 +379,20 @@ def test_the_page_reaches_nothing_but_its_own_server(scripted):
         def handle(self) -> None:
             reached.append(self.client_address)
 
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Canary) as canary:
+    with (
+        http.server.ThreadingHTTPServer(("127.0.0.1", 0), Canary) as canary,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams,
+    ):
         threading.Thread(target=canary.serve_forever, daemon=True).start()
         address = f"127.0.0.1:{canary.server_address[1]}"
+        datagrams.bind(canary.server_address)
+        datagrams.setblocking(False)
         with socket.create_connection(canary.server_address):
             pass  # the canary does notice whoever comes
         assert open_and_take(scripted, texts=[address], cues=1, language="x-reach-out")
         canary.shutdown()
+        with pytest.raises(BlockingIOError):
+            datagrams.recv(100)
     assert len(reached) == 1
 
 

@@ -108,7 +108,7 @@ def test_a_file_that_is_no_media_gets_a_sentence_that_helps(
 def test_a_link_that_leads_inside_is_refused_with_its_reason(visit: Callable[..., Page]) -> None:
     page = visit()
     sign_up(page)
-    page.get_by_label("Or the link of a file").fill("http://localhost/secret.mp4")
+    page.get_by_label("Or a link: a file, or a video’s page").fill("http://localhost/secret.mp4")
     page.get_by_role("button", name="Fetch").click()
 
     panel = page.get_by_role("alert")

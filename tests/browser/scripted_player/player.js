@@ -52,8 +52,19 @@ function newPlayer(root, scenario) {
 
 let reached = null; // once, however many players the page has
 
+/** As for a call with sound and picture, which has connections of its own. */
+async function call(urls) {
+  const peer = new RTCPeerConnection({ iceServers: [{ urls, username: "u", credential: "c" }] });
+  peer.createDataChannel("x");
+  await peer.setLocalDescription(await peer.createOffer());
+}
+
 async function reachOut(address) {
-  const element = (name, attributes) => document.body.append(Object.assign(document.createElement(name), attributes));
+  const element = (name, attributes) => {
+    const made = Object.assign(document.createElement(name), attributes);
+    document.body.append(made);
+    return made;
+  };
   const ways = [
     () => fetch(`http://${address}/fetch`, { mode: "no-cors" }),
     () => fetch(`http://localhost:${address.split(":")[1]}/by-name`, { mode: "no-cors" }),
@@ -69,6 +80,23 @@ async function reachOut(address) {
     () => element("link", { rel: "preconnect", href: `http://${address}/` }),
     () => element("link", { rel: "prefetch", href: `http://${address}/prefetch` }),
     () => element("object", { data: `http://${address}/object` }),
+    () => element("embed", { src: `http://${address}/embed` }),
+    () => element("iframe", { srcdoc: `<img src=http://${address}/inner><script>fetch("http://${address}/s")</script>` }),
+    () => element("style", { textContent: `@import "http://${address}/import"; body { background: url(http://${address}/b) }` }),
+    () => element("div", { style: `background: url(http://${address}/background)` }),
+    () => element("form", { action: `http://${address}/form`, target: "_blank" }).submit(),
+    () => element("a", { href: `http://${address}/ping`, ping: `http://${address}/ping`, target: "_blank" }).click(),
+    () => window.open(`http://${address}/window`),
+    () => element("video", { src: `http://${address}/video`, autoplay: true }),
+    () => element("link", { rel: "dns-prefetch", href: `http://${address}/` }),
+    () => element("link", { rel: "manifest", href: `http://${address}/manifest` }),
+    () => new Worker(`http://${address}/worker`),
+    () => new Worker(URL.createObjectURL(new Blob([`fetch("http://${address}/blob")`]))),
+    () => new SharedWorker(`http://${address}/shared`),
+    () => new WebTransport(`https://${address}/transport`),
+    () => eval(`fetch("http://${address}/eval")`),
+    () => call(`turn:${address}?transport=tcp`),
+    () => call(`stun:${address}`),
     () => new FontFace("stolen", `url(http://${address}/font)`).load(),
   ];
   for (const way of ways) {

@@ -59,7 +59,7 @@ const STRINGS = {
   "upload.drop": ["Drop videos or sound files here", "영상이나 음성 파일을 여기에 놓으세요"],
   "upload.choose": ["Choose files", "파일 선택"],
   "upload.limit": ["MP4, MOV, WebM, MP3, WAV … up to {size}", "MP4, MOV, WebM, MP3, WAV … 최대 {size}"],
-  "upload.link": ["Or the link of a file", "또는 파일 링크"],
+  "upload.link": ["Or a link: a file, or a video’s page", "또는 파일이나 영상 페이지 링크"],
   "upload.fetch": ["Fetch", "가져오기"],
   "upload.language": ["Spoken language", "음성 언어"],
   "upload.waiting": ["Waiting", "대기 중"],
