@@ -2,7 +2,8 @@
 
 ``GET /api/upload-video/status/{id}`` with an access token, of a job that is at work: the token is checked,
 its sign-in looked up, the job read, live progress asked of Redis. Divided by the same gunicorn serving
-`bench.api_app`; interleaved rounds, medians.
+`bench.api_app`; interleaved rounds, medians. Beside it how long signing in and asking for an analysis take,
+and ten thousand event streams on one process: how late an event is, and what memory a stream takes.
 """
 
 from __future__ import annotations
@@ -14,24 +15,27 @@ import re
 import select
 import socket
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import requests
 from sqlalchemy import text
 
-from ecg import db, guard, migrations
+from ecg import db, guard, migrations, progress
 from ecg.config import settings, with_driver
 from ecg.stack import embedded, ports
 
 ROUNDS, ROUND_S, CONNECTIONS, THREADS, TARGET = 7, 4.0, 8, 8, 0.5
+STREAMS, DELIVERIES_PER_S, LISTEN_S, LATE_MS = 10_000, 500, 40.0, 1000
 
 
 @dataclass(frozen=True)
@@ -145,10 +149,10 @@ class Connection:
 _LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
 
 
-def per_second(port: int, request: bytes, for_s: float) -> float:
-    """Answers per second over a few connections, on each of which a request follows every answer at once."""
+def per_second(port: int, requests_: Sequence[bytes], for_s: float) -> float:
+    """Answers per second, over a connection for each request, on which it follows every answer at once."""
     poll, connections = select.epoll(), {}
-    for _ in range(CONNECTIONS):
+    for request in requests_:
         connection = Connection(port, request)
         connections[connection.socket.fileno()] = connection
         poll.register(connection.socket, select.EPOLLIN)
@@ -166,29 +170,139 @@ def get(path: str, **headers: str) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode()
 
 
+def percentiles_ms(do: Callable[[], object], times: int) -> dict[str, float]:
+    """How long it takes, one after the other."""
+    took = []
+    for _ in range(times):
+        began_s = time.perf_counter()
+        do()
+        took.append((time.perf_counter() - began_s) * 1000)
+    return percentiles(took)
+
+
+def percentiles(values: list[float]) -> dict[str, float]:
+    ranked = sorted(values)
+    return {f"p{share}": round(ranked[min(len(ranked) - 1, len(ranked) * share // 100)], 1)
+            for share in (50, 95, 99)}  # fmt: skip
+
+
+def listen(folder: Path, user: User, streams: int) -> dict[str, Any]:
+    """So many streams on one process, each of a job of its own, and a few hundred events a second."""
+    jobs = at_work(user, streams)
+    port = ports.free_port("127.0.0.1")
+    env = {**os.environ, "ECG_STREAM_PORT": str(port)}
+    with (folder / "streams.log").open("wb") as log:
+        served = guard.spawn([sys.executable, "-m", "workers.streams"], stdout=log, stderr=log, env=env)
+    try:
+        await_listener(port)
+        worker = psutil.Process(served.pid).children(recursive=True)[-1]
+        before_bytes = worker.memory_info().rss
+        with Listeners(port, user.token, jobs) as listeners:
+            took_s = listeners.connected()
+            per_stream_kb = (worker.memory_info().rss - before_bytes) / streams / 1024
+            busy_before_s = sum(worker.cpu_times()[:2])
+            sent = publish(jobs)
+            busy = (sum(worker.cpu_times()[:2]) - busy_before_s) / LISTEN_S
+            late_ms = listeners.late_ms()
+    finally:
+        served.kill()
+        served.wait()
+    told = percentiles(late_ms)
+    return {
+        "streams": streams, "connected_s": round(took_s, 1), "kb_per_stream": round(per_stream_kb, 1),
+        "events_sent": sent, "events_received": len(late_ms), "stream_cpu": round(busy, 2),
+        **{f"event_{name}_ms": value for name, value in told.items()},
+    }  # fmt: skip
+
+
+def at_work(user: User, count: int) -> list[str]:
+    """So many running jobs of one user."""
+    with db.transaction() as session:
+        return list(session.scalars(text("""
+            INSERT INTO jobs (id, user_id, video_id, kind, status, params, percent, warnings)
+            SELECT gen_random_uuid(), :user_id, :video_id, 'analysis', 'running', '{}', 0, '[]'
+            FROM generate_series(1, :count) RETURNING CAST(id AS text)
+        """), {"user_id": user.id, "video_id": user.video(), "count": count}))  # fmt: skip
+
+
+class Listeners:
+    """`bench.api_listeners`, a process of its own, so that reading takes no time of this one's."""
+
+    def __init__(self, port: int, token: str, jobs: Sequence[str]) -> None:
+        self._process = guard.spawn([sys.executable, "-m", "bench.api_listeners", str(port), token],
+                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # fmt: skip
+        self._say("\n".join([*jobs, ""]))
+
+    def __enter__(self) -> Listeners:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def connected(self) -> float:
+        """Wait until every stream has begun; the seconds that took."""
+        return float(self._line())
+
+    def late_ms(self) -> list[float]:
+        """How late each event was, once no more will be sent."""
+        self._say("end\n")
+        return json.loads(self._line())
+
+    def _say(self, said: str) -> None:
+        assert self._process.stdin
+        self._process.stdin.write(f"{said}\n".encode())
+        self._process.stdin.flush()
+
+    def _line(self) -> str:
+        assert self._process.stdout
+        return self._process.stdout.readline().decode()
+
+
+def publish(jobs: Sequence[str]) -> int:
+    """Live progress of one job after the other, as workers send it; the moment goes as the step's name."""
+    client, began_s, sent = progress.connect(settings().progress_url), time.monotonic(), 0
+    while (passed_s := time.monotonic() - began_s) < LISTEN_S:
+        while sent < passed_s * DELIVERIES_PER_S:
+            percent = 1.0 + sent // len(jobs)
+            progress.publish(client, jobs[sent % len(jobs)], percent, str(time.time()))
+            sent += 1
+        time.sleep(0.005)
+    time.sleep(2)  # the last ones are under way
+    return sent
+
+
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--rounds", type=int, default=ROUNDS)
-    rounds = arguments.parse_args().rounds
+    arguments.add_argument("--streams", type=int, default=STREAMS)
+    given = arguments.parse_args()
     with tempfile.TemporaryDirectory(prefix="ecg-bench-", dir="/tmp") as name:
         Path(name).chmod(0o711)  # the embedded Postgres runs as another user when we are root
         with servers(Path(name)) as at:
-            user = User(at.ours)
-            job_id = running_job(user)
-            ours = get(f"/api/upload-video/status/{job_id}", Authorization=f"Bearer {user.token}")
-            plain = get(f"/jobs/{job_id}")
+            users = [User(at.ours) for _ in range(CONNECTIONS)]
+            jobs = [running_job(user) for user in users]
+            ours = [get(f"/api/upload-video/status/{job_id}", Authorization=f"Bearer {user.token}")
+                    for user, job_id in zip(users, jobs, strict=True)]  # fmt: skip
+            plain = [get(f"/jobs/{job_id}") for job_id in jobs]
             per_second(at.ours, ours, 2.0)
             per_second(at.plain, plain, 2.0)
             pairs = [
                 (per_second(at.ours, ours, ROUND_S), per_second(at.plain, plain, ROUND_S))
-                for _ in range(rounds)
+                for _ in range(given.rounds)
             ]
+            video_id = users[0].video()
+            sign_ins = percentiles_ms(lambda: users[0].post("/api/auth/login", **users[0].credentials), 60)
+            creations = percentiles_ms(lambda: users[0].post(f"/api/videos/{video_id}/analyze"), 200)
+            streams = listen(Path(name), users[0], given.streams) if given.streams else {}
         db.engine().dispose()
     per_s, plain_per_s = (statistics.median(column) for column in zip(*pairs, strict=True))
     ratio = statistics.median(ours / plain for ours, plain in pairs)
+    in_time = streams.get("event_p99_ms", 0.0) <= LATE_MS
     print(json.dumps({
-        "name": "api", "ratio": round(ratio, 3), "target": TARGET, "ok": ratio >= TARGET,
-        "requests_per_s": round(per_s), "plain_per_s": round(plain_per_s), "rounds": rounds,
+        "name": "api", "ratio": round(ratio, 3), "target": TARGET, "ok": ratio >= TARGET and in_time,
+        "requests_per_s": round(per_s), "plain_per_s": round(plain_per_s), "rounds": given.rounds,
+        "sign_in_ms": sign_ins, "create_ms": creations, **streams,
     }))  # fmt: skip
 
 

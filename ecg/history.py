@@ -48,6 +48,20 @@ _polled = Prepared("ecg_polled", f"""
 """)  # noqa: S608 # nosec B608 # of constants
 
 
+def is_quiet(user_id: str, family: str, job_id: str, after_id: int) -> bool:
+    """Whether the user's job is at work and has no event after this one, and the sign-in still counts."""
+    return bool(_quiet.row_alone(user_id=user_id, family=family, job_id=job_id, after_id=after_id).quiet)
+
+
+_quiet = Prepared("ecg_quiet", f"""
+    SELECT ({SIGN_IN_COUNTS})
+        AND EXISTS (
+            SELECT FROM jobs WHERE id = :job_id AND user_id = :user_id AND status IN ('queued', 'running')
+        )
+        AND NOT EXISTS (SELECT FROM events WHERE job_id = :job_id AND id > :after_id) AS quiet
+""")  # noqa: S608 # nosec B608 # of constants
+
+
 def page(
     session: Session, user_id: str, *, offset: int, limit: int, status: str | None = None,
     kind: str | None = None,

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import text
 
 from ecg import config, db, guard
-from ecg.db import Prepared, transaction
+from ecg.db import Prepared, autocommit, transaction
 from ecg.errors import Outage
 from ecg.stack import ports
 from ecg.stack.embedded import start_postgres
@@ -32,6 +32,24 @@ def test_a_prepared_statement_works_on_every_connection_and_after_a_rollback():
         twice(session, number=2**31 - 1)
     with transaction() as session:
         assert twice.row(session, number=4).doubled == 8
+
+
+def test_statements_that_stand_for_themselves_need_no_commit_and_leave_none_open():
+    with autocommit() as session:
+        session.execute(text("CREATE TEMPORARY TABLE kept AS SELECT 1 AS one"))
+    with pytest.raises(ZeroDivisionError), transaction() as session:
+        assert session.scalar(text("SELECT one FROM kept")) == 1  # the pool gives the same connection again
+        session.execute(text("DELETE FROM kept"))
+        _ = 1 / 0
+    with autocommit() as session:
+        assert session.scalar(text("SELECT count(*) FROM kept")) == 1
+    assert twice.row_alone(number=3) == (6, 3)
+    with pytest.raises(psycopg2.DataError):
+        twice.row_alone(number=2**31 - 1)
+    assert twice.row_alone(number=5).doubled == 10
+    with transaction() as session:
+        assert session.scalar(text("SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in%'")) == 0
+    db.engine().dispose()
 
 
 def test_a_lock_held_too_long_is_an_outage_and_shuts_nobody_else_out():
