@@ -13,7 +13,7 @@ from ecg.errors import CommandFailed, InvalidMedia
 from ecg.media import runner, source
 from ecg.media.source import Limits
 
-_TIMEOUT_S, _CPU_S = 20.0, 5.0
+_TIMEOUT_S, _CPU_S = 20.0, 3.0
 
 
 @dataclass(frozen=True, slots=True)
