@@ -14,6 +14,7 @@ import ecg
 from ecg.api_keys import Scope
 from ecg.config import Settings
 from ecg.config import settings as settings_of_process
+from ecg.progress import newest
 from ecg.storage import LocalStore, store
 from ecg.web import (
     auth,
@@ -78,7 +79,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.extensions["ecg.settings"] = settings
     app.extensions["ecg.store"] = store(settings)
-    app.extensions["ecg.live"] = LiveProgress(settings.progress_url)
+    app.extensions["ecg.live"] = LiveProgress(newest(settings.progress_url))
     init_tokens(app, settings)
     register_errors(app)
     headers.init_headers(app)
