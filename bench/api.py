@@ -1,7 +1,7 @@
 """What the REST API costs: requests for a job's status, against a plain Flask route with one SELECT.
 
 ``GET /api/upload-video/status/{id}`` with an access token, of a job that is at work: the token is checked,
-its sign-in looked up, the job read, live progress asked of Redis. Divided by the same gunicorn serving
+its sign-in looked up, the job read; live progress is heard meanwhile. Divided by the same gunicorn serving
 `bench.api_app`; interleaved rounds, medians. Beside it how long signing in and asking for an analysis take,
 and ten thousand event streams on one process: how late an event is, and what memory a stream takes.
 """

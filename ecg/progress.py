@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
+import time
 from collections.abc import Callable
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, TypeVar
 
 import pybreaker
@@ -77,3 +79,71 @@ class Ticks:
         except redis.RedisError as error:
             log.warning("live progress is left out, Redis is away: %s", error)
             return None
+
+
+class Newest:
+    """The newest tick of every job that was asked for, kept by a thread that is subscribed to them.
+
+    Asking again then takes no round trip. What is not known, or while nobody is subscribed, is read.
+    """
+
+    _MOST = 10_000
+    _RETRY_S = 1.0
+
+    def __init__(self, url: str) -> None:
+        self._url, self._ticks = url, Ticks(url)
+        self._known: dict[str, float] = {}
+        self._subscribed = False
+        self._begun, self._writing = threading.Lock(), threading.Lock()
+
+    def read(self, job_id: str) -> float:
+        """How far the newest tick says a job is, in percent; 0 when none can be had."""
+        subscribed = self._subscribed
+        if subscribed and (percent := self._known.get(job_id)) is not None:
+            return percent
+        if self._begun.acquire(blocking=False):  # once, and not before this process is the one that serves
+            threading.Thread(target=self._hear_for_ever, name="ticks", daemon=True).start()
+        percent = self._ticks.read(job_id)
+        if subscribed:  # so whatever came after it was read has been or will be heard
+            self._keep(job_id, percent)
+        return percent
+
+    def _keep(self, job_id: str, percent: float) -> None:
+        with self._writing:
+            if len(self._known) >= self._MOST:
+                self._known.clear()
+            self._known[job_id] = max(percent, self._known.get(job_id, 0.0))
+
+    def _hear_for_ever(self) -> None:
+        while True:
+            try:
+                self._hear()
+            except (redis.RedisError, OSError):
+                pass  # who reads meanwhile says that Redis is away
+            finally:
+                self._subscribed = False
+            time.sleep(self._RETRY_S)
+
+    def _hear(self) -> None:
+        """Until the connection breaks."""
+        client = redis.Redis.from_url(self._url, decode_responses=True, socket_connect_timeout=2,
+                                      socket_timeout=10, health_check_interval=15)  # fmt: skip
+        with client, client.pubsub() as channel:
+            channel.psubscribe(CHANNELS)
+            while True:
+                message = channel.get_message(timeout=5)
+                if message is None:
+                    continue
+                if message["type"] == "psubscribe":
+                    self._known.clear()  # what was sent before is not heard
+                    self._subscribed = True
+                    continue
+                job_id = message["channel"].rpartition(":")[2]
+                if job_id in self._known:
+                    self._keep(job_id, json.loads(message["data"])["percent"])
+
+
+@cache
+def newest(url: str) -> Newest:
+    """The one of this process for a Redis."""
+    return Newest(url)

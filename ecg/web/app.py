@@ -15,6 +15,7 @@ import ecg
 from ecg.api_keys import Scope
 from ecg.config import Settings
 from ecg.config import settings as settings_of_process
+from ecg.progress import newest
 from ecg.storage import LocalStore, store
 from ecg.web import (
     admin,
@@ -103,7 +104,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.extensions["ecg.settings"] = settings
     app.extensions["ecg.store"] = store(settings)
-    app.extensions["ecg.live"] = LiveProgress(settings.progress_url)
+    app.extensions["ecg.live"] = LiveProgress(newest(settings.progress_url))
     init_tokens(app, settings)
     google.init_google(app, settings)
     register_errors(app)

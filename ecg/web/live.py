@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ecg.models import ACTIVE_JOBS, Job
-from ecg.progress import Ticks
+from ecg.progress import Newest, Ticks
 
 
 class LiveProgress:
     """How far jobs are; progress is worth a short wait and never an error."""
 
-    def __init__(self, url: str) -> None:
-        self._ticks = Ticks(url)
+    def __init__(self, ticks: Ticks | Newest) -> None:
+        self._ticks = ticks
 
     def percents(self, jobs: Sequence[Job]) -> dict[str, float]:
         """How far each job is, 0..100: what is recorded, or the newest tick where that is further."""

@@ -25,6 +25,7 @@ from ecg.db import transaction
 from ecg.errors import BadRequest, NotFound, ServiceUnavailable, Unauthorized
 from ecg.jobs.milestones import message
 from ecg.models import ENDED_JOBS, Event, Job
+from ecg.progress import Ticks
 from ecg.web.broadcast import Broadcast, Follower
 from ecg.web.cors import SENT
 from ecg.web.errors import register_errors
@@ -56,7 +57,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     register_errors(app)
     app.after_request(lambda response: _set_headers(response, settings))
     broadcast = Broadcast(settings, in_thread)
-    live = LiveProgress(settings.progress_url)
+    live = LiveProgress(Ticks(settings.progress_url))
 
     @app.get("/api/jobs/<uuid:job_id>/events")
     def job_events(job_id: object) -> Response:

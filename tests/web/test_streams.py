@@ -274,7 +274,7 @@ def test_a_silent_stream_says_that_it_lives(
     broadcast = Broadcast(settings(), module.in_thread)
     broadcast.notified = True
     stream = module.Stream(reader, broadcast, Follower(), after_id=0)
-    told = stream.run(*reader.read(0), LiveProgress(settings().progress_url))
+    told = stream.run(*reader.read(0), LiveProgress(progress.Ticks(settings().progress_url)))
     assert "event: created" in next(text for text in told if text.startswith("id: "))
     assert next(told).startswith(": ")
     assert next(told).startswith(": ")
