@@ -4,11 +4,11 @@ import os
 import sys
 
 from ecg.config import settings
-from ecg.web.metrics import keep_in
+from ecg.web.metrics import keep_together
 
 if __name__ == "__main__":
     config = settings()
-    keep_in(config.data_dir / "run" / f"metrics-{config.port}")
+    keep_together()
     os.execv(sys.executable, [  # noqa: S606 - this process becomes gunicorn
         sys.executable, "-m", "gunicorn", "ecg.web.wsgi:app",
         "--worker-class", "gthread", "--threads", str(config.web_threads),

@@ -1,7 +1,7 @@
 """``/metrics`` for Prometheus: what the web processes answered, and how much work there is.
 
 Each web process writes what it answered into files of its own, which whichever is asked adds up
-(`keep_in`). How much work there is comes from Postgres and Redis, and is the same wherever it is asked.
+(`keep_together`). How much work there is comes from Postgres and Redis, and is the same wherever it is asked.
 """
 
 from __future__ import annotations
@@ -10,10 +10,9 @@ import base64
 import binascii
 import hmac
 import os
-import shutil
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import redis
@@ -61,11 +60,9 @@ def init_metrics(app: Flask) -> None:
     app.after_request(_count)
 
 
-def keep_in(folder: Path) -> None:
+def keep_together() -> None:
     """Let the web processes that this one starts keep their figures together, beginning at nothing."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    os.environ[_FOLDER] = str(folder)
+    os.environ[_FOLDER] = tempfile.mkdtemp(prefix="ecg-metrics-")
 
 
 def _begin() -> None:

@@ -164,6 +164,21 @@ def test_somebody_elses_ids_are_unknown_on_every_route(app: Flask, ann: Person, 
         assert own.status_code < 300, f"{route}: {own.status_code} {own.text}"
 
 
+@pytest.mark.parametrize("letters", ["\x00", "\ud800", "a\udfffb", "\x85\n"])
+def test_letters_that_no_record_can_hold_are_refused_everywhere(
+    app: Flask, ann: Person, letters: str
+) -> None:
+    ids = ids_of(ann)
+    for route, body in BODIES.items():
+        method, _, rule = route.partition(" ")
+        good = {key: filled(str(value), ids["other"]) for key, value in body.items()}
+        for name in body:
+            answer = ann.client.open(filled(rule, ids["other"]), method=method, headers=ann.headers,
+                                     json={**good, name: letters})  # fmt: skip
+            cleaned = name == "filename" and answer.status_code < 300
+            assert answer.status_code in {400, 422} or cleaned, f"{route} {name}: {answer.status_code}"
+
+
 def test_other_methods_tell_and_do_no_more(app: Flask, ann: Person, bob: Person) -> None:
     ids = ids_of(ann)
     for route in with_ids(app):
