@@ -46,7 +46,7 @@ def login(header: ClientHeader, body: LoginBody) -> TokensReply:
     return _issue(sign_in, header)
 
 
-@bp.post("/refresh", responses={200: TokensReply, **refusals(401)})
+@bp.post("/refresh", responses={200: TokensReply, **refusals(401, 403)})
 def refresh(body: RefreshBody) -> TokensReply:
     """Exchange a refresh token for a new pair. Using one twice ends the whole sign-in.
 
@@ -65,7 +65,7 @@ def refresh(body: RefreshBody) -> TokensReply:
     return cookies.issue_to_page(sign_in) if by_cookie else issue(sign_in)
 
 
-@bp.post("/logout", responses={200: DoneReply, **refusals(401)})
+@bp.post("/logout", responses={200: DoneReply, **refusals(401, 403)})
 def logout(body: RefreshBody) -> DoneReply:
     """Sign out: no token of this sign-in counts any more, and the page's cookies are cleared."""
     token, _ = _refresh_token(body)
@@ -86,7 +86,7 @@ def logout_everywhere() -> DoneReply:
     return DoneReply(status="signed out everywhere")
 
 
-@bp.post("/password", responses={200: TokensReply}, security=SIGNED_IN)
+@bp.post("/password", responses={200: TokensReply, **refusals(429)}, security=SIGNED_IN)
 def password(header: ClientHeader, body: PasswordBody) -> TokensReply:
     """Choose another password. All sign-ins end; the answer holds a new one."""
     with transaction() as session:

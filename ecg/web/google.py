@@ -14,7 +14,7 @@ from ecg.config import Settings
 from ecg.db import transaction
 from ecg.errors import EcgError, Forbidden, NotFound, Unauthorized
 from ecg.web import cookies
-from ecg.web.api import blueprint, client, settings
+from ecg.web.api import blueprint, client, refusals, settings
 from ecg.web.openid import LIFETIME_S, Provider, Vouched
 from ecg.web.requests import CallbackQuery
 
@@ -29,13 +29,14 @@ def init_google(app: Flask, settings: Settings) -> None:
         app.extensions["ecg.google"] = Provider(app, settings, _PATH)
 
 
-@bp.get("/login", responses={302: {"description": "To Google"}})
+@bp.get("/login", responses={302: {"description": "To Google"}, **refusals(404)})
 def login() -> Response:
     """Begin to sign in with Google: an address for a browser to go to."""
     return _google().begin()
 
 
-@bp.get("/callback", responses={302: {"description": "To the page, signed in by its cookie"}})
+@bp.get("/callback", responses={302: {"description": "To the page, signed in by its cookie"},
+                                **refusals(401, 403, 404, 409)})  # fmt: skip
 def callback(query: CallbackQuery) -> Response:
     """Where Google sends the browser back to.
 

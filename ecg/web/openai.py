@@ -11,11 +11,10 @@ from flask import Response, current_app
 from ecg.captions import sidecars
 from ecg.transcript import Segment, Transcript, glued
 from ecg.web import forms, waiting
-from ecg.web.api import blueprint
+from ecg.web.api import blueprint, refusals
 from ecg.web.replies import (
     DiarizedSegment,
     DiarizedTranscriptionReply,
-    ErrorReply,
     TranscriptionAnswer,
     TranscriptionReply,
     TranscriptionSegment,
@@ -31,7 +30,7 @@ bp.before_request(waiting.allow_file)
 _AS_USUAL = ScenarioQuery.model_validate({})
 
 
-@bp.post("/transcriptions", responses={200: TranscriptionAnswer, 413: ErrorReply, 504: ErrorReply},
+@bp.post("/transcriptions", responses={200: TranscriptionAnswer, **refusals(504)},
          openapi_extensions=forms.documented(TranscriptionForm))  # fmt: skip
 def transcriptions(header: OnceHeader) -> tuple[TranscriptionReply | Response, int, dict[str, str]]:
     """Write down what is spoken in a short file, as OpenAI's API does.

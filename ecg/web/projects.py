@@ -13,7 +13,7 @@ from ecg.db import transaction
 from ecg.errors import PreconditionRequired
 from ecg.models import Project, ProjectVersion, Video
 from ecg.transcript import Transcript
-from ecg.web.api import blueprint, store
+from ecg.web.api import blueprint, refusals, store
 from ecg.web.replies import (
     ProjectReply,
     ProjectsReply,
@@ -42,7 +42,7 @@ _Answer = tuple[ProjectReply | ProjectSummary, int, dict[str, str]]
 _FILE = {"description": "A file", "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}}
 
 
-@bp.post("", responses={201: ProjectReply})
+@bp.post("", responses={201: ProjectReply, **refusals(404)})
 def create(body: NewProjectBody) -> _Answer:
     """Begin to edit: the words of a video's newest finished analysis, or those of a caption file."""
     video = owned(body.video_id)
@@ -77,7 +77,7 @@ def project(path: ProjectPath) -> _Answer | Response:
     return _whole(row, draft_of(present_version(row)))
 
 
-@bp.put("/<uuid:project_id>", responses={200: ProjectSummary})
+@bp.put("/<uuid:project_id>", responses={200: ProjectSummary, **refusals(428)})
 def save(header: MatchHeader, path: ProjectPath, body: ProjectBody) -> _Answer:
     """Save the next version. What is left out stays as it is. `If-Match` is needed."""
     row = _seen(path.project_id)
@@ -95,7 +95,7 @@ def delete(header: MatchHeader, path: ProjectPath) -> tuple[str, int]:
     return "", 204
 
 
-@bp.post("/<uuid:project_id>/import", responses={200: ProjectReply})
+@bp.post("/<uuid:project_id>/import", responses={200: ProjectReply, **refusals(428)})
 def import_captions(header: MatchHeader, path: ProjectPath, body: ImportBody) -> _Answer:
     """Take the words and times of a caption file in place of the project's own. `If-Match` is needed.
 
@@ -108,7 +108,7 @@ def import_captions(header: MatchHeader, path: ProjectPath, body: ImportBody) ->
     return _whole(_save(row, draft, row.name), draft)
 
 
-@bp.get("/<uuid:project_id>/export", responses={200: _FILE})
+@bp.get("/<uuid:project_id>/export", responses={200: _FILE, **refusals(422)})
 def export(path: ProjectPath, query: ExportQuery) -> Response:
     """The captions as a file: srt, vtt, ass, ttml, txt, or json, which is their scenario."""
     row = owned_project(path.project_id)

@@ -18,7 +18,7 @@ from ecg.jobs import lifecycle, outside
 from ecg.jobs.attempts import NewArtifact
 from ecg.models import ENDED_JOBS, JobStatus
 from ecg.transcript import Transcript, json_schema
-from ecg.web.api import blueprint, settings, store
+from ecg.web.api import blueprint, refusals, settings, store
 from ecg.web.replies import DoneReply
 from ecg.web.requests import ResultBody, SignatureHeader
 
@@ -40,7 +40,7 @@ def _require_signature() -> None:
     g.signed_s = signatures.verify(header, request.get_data(), [settings().result_secret])
 
 
-@bp.post("/result", responses={200: DoneReply})
+@bp.post("/result", responses={200: DoneReply, **refusals(401, 403, 404, 409, 422)})
 def report(header: SignatureHeader, body: ResultBody) -> DoneReply:
     """Say how an analysis is doing elsewhere, what it found, or why it failed.
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from ecg.models import JobKind
 from ecg.web import forms, waiting
-from ecg.web.api import blueprint
+from ecg.web.api import blueprint, refusals
 from ecg.web.jobs import analysis_of, owned
-from ecg.web.replies import ErrorReply, JobStatusReply
+from ecg.web.replies import JobStatusReply
 from ecg.web.requests import JobPath, OnceHeader, TranscribeForm
 from ecg.web.upload_video import process_status
 
@@ -18,7 +18,7 @@ bp.before_request(waiting.allow_file)
 _ANALYSIS = {"description": "The analysis", "content": {"application/json": {"schema": {"type": "object"}}}}
 
 
-@bp.post("/transcribe", responses={200: _ANALYSIS, 413: ErrorReply, 504: ErrorReply},
+@bp.post("/transcribe", responses={200: _ANALYSIS, **refusals(504)},
          openapi_extensions=forms.documented(TranscribeForm))  # fmt: skip
 def transcribe(header: OnceHeader) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Analyse a short file and wait for what is found.

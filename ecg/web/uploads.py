@@ -65,8 +65,10 @@ def parts(path: VideoPath) -> PartsReply:
 
 @bp.post("/<uuid:video_id>/complete", responses={200: VideoReply})
 def complete(path: VideoPath) -> VideoReply:
-    """Say that the file has been sent; it is checked and the video can be used. From then on nothing that is
-    sent to its links changes it. The checksum of a file in parts is checked when it is analysed.
+    """Say that the file has been sent; it is checked, and the video can be used.
+
+    From then on nothing that is sent to its links changes it. The checksum of a file in parts is checked when
+    it is analysed.
     """
     return one(finish(path.video_id))
 

@@ -39,7 +39,7 @@ def served(app: Flask, tmp_path: Path) -> Iterator[tuple[Web, Path]]:
     }})  # fmt: skip
     (tmp_path / "who.json").write_text(json.dumps({"auth": who}))
     unlimited = {f"ECG_RENDERS_{name}": "0" for name in ("PER_DAY", "PER_MONTH", "AT_ONCE")}
-    with web(ECG_EGRESS_PORTS="9", **unlimited) as running:
+    with web(ECG_EGRESS_PORTS="9", ECG_SYNC_S="1", **unlimited) as running:
         yield running, tmp_path
 
 
@@ -55,6 +55,8 @@ def furnish(person: Person) -> None:
     video_id, _ = person.analysed_video()
     work_off(person.render(video_id))
     person.render(video_id)
+    person.post("/api/projects", video_id=video_id)
+    person.post("/api/webhooks", url="https://example.org/ecg")
 
 
 def fuzz(served: tuple[Web, Path], *arguments: str, timeout_s: float) -> None:

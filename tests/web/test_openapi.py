@@ -65,7 +65,7 @@ REQUIREMENTS: dict[str, list[str]] = {
         "GET /api/upload-video/status/{job_id}", "GET /api/upload-video/jobs",
     ],
     "D2": [*RENDER, "POST /api/render/{job_id}/cancel", "GET /api/render/history", "/api/projects"],
-    "D3": ["/api/auth", "/api/keys"],
+    "D3": ["/api/auth", "/api/keys", "/api/admin"],
     "D4": ["POST /api/render/create", "POST /api/videos/{video_id}/analyze"],
     "D5": ["GET /api/jobs/{job_id}", "GET /api/jobs/{job_id}/events", "/api/jobs", "/api/webhooks"],
     "D6": ["GET /openapi.json"],
@@ -81,8 +81,6 @@ REQUIREMENTS: dict[str, list[str]] = {
 }  # fmt: skip
 #: What the table names and nobody has made yet.
 TO_COME = {
-    "POST /api/upload-video/result", "/api/projects", "/api/webhooks", "/api/usage", "POST /transcribe",
-    "GET /jobs/{job_id}", "POST /v1/audio/transcriptions",
     "/actors", "/tokens", "/scripts", "/mypage", "POST /tokens/{token_id}/upload-audio",
     "GET /tokens/analysis-progress/{job_id}", "POST /scripts/{script_id}/upload-audio",
 }  # fmt: skip
