@@ -43,7 +43,8 @@ def make_engine(url: str) -> Engine:
 def _refuse_if_over(connection: Connection, _record: object, _proxy: object) -> None:
     """A server that went away has closed the connection: that shows without the round trip of a ping."""
     try:
-        connection.poll()
+        connection.poll()  # reads what it said last, if anything
+        connection.poll()  # reads its end
     except psycopg2.Error as error:
         raise InvalidatePoolError(str(error)) from error  # the pool makes a new one
 

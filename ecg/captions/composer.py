@@ -14,6 +14,7 @@ from ecg.captions.lines import LineLimits, Unit, break_lines, chars_of, line_lim
 from ecg.captions.palette import assign_colors
 from ecg.captions.phrases import phrases
 from ecg.captions.scenario import (
+    LONGEST_NAME,
     LONGEST_WORD,
     MOST_MARKS,
     VERSION,
@@ -163,7 +164,7 @@ def _check_picture(width: int, height: int) -> None:
 
 
 def _check_transcript(transcript: Transcript) -> None:
-    _check_text(transcript.language, "language")
+    _check_name(transcript.language, "language")
     _check_time(transcript.duration_s, "duration")
     if transcript.duration_s < 0:
         raise _wrong("duration", "must be at least 0")
@@ -171,9 +172,15 @@ def _check_transcript(transcript: Transcript) -> None:
         _check_speaker(speaker, f"speakers[{number}]")
     for number, segment in enumerate(transcript.segments):
         if segment.speaker is not None:
-            _check_text(segment.speaker, f"segments[{number}].speaker.speaker_id")
+            _check_name(segment.speaker, f"segments[{number}].speaker.speaker_id")
         for index, word in enumerate(segment.words):
             _check_word(word, f"segments[{number}].words[{index}]")
+
+
+def _check_name(name: str, path: str) -> None:
+    _check_text(name, path)
+    if len(name) > LONGEST_NAME:
+        raise _wrong(path, f"must have at most {LONGEST_NAME} characters")
 
 
 def _check_word(word: Word, path: str) -> None:
@@ -190,7 +197,7 @@ def _check_word(word: Word, path: str) -> None:
 
 
 def _check_speaker(speaker: Speaker, path: str) -> None:
-    _check_text(speaker.id, path)
+    _check_name(speaker.id, path)
     _check_time(speaker.total_duration_s, f"{path}.total_duration")
     baselines: dict[str, Baseline] = {"volume_db": speaker.volume_db, "pitch_hz": speaker.pitch_hz}
     for name, baseline in baselines.items():

@@ -29,6 +29,7 @@ VERSION = 1
 _TIME = Number(0, 10_000_000)
 _PIXELS = Number(16, 16384, whole=True)
 LONGEST_WORD = 1000
+LONGEST_NAME = 1000
 _MOST_WORDS = 1000
 # Of one document: more than is said in a day.
 _MOST_CUES, _MOST_SPEAKERS = 100_000, 1000
@@ -38,7 +39,7 @@ _MOST_CHARACTERS = 10_000
 MOST_MARKS = 8
 
 _LINE = Items(Number(0, whole=True), least=1, most=_MOST_WORDS)
-_NAME = Text(longest=1000)
+_NAME = Text(longest=LONGEST_NAME)
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ class CueSpeaker:
     """How a speaker is shown."""
 
     color: str = holds(COLOR)
-    name: str | None = holds(Text(nullable=True, longest=1000), None)
+    name: str | None = holds(Text(nullable=True, longest=LONGEST_NAME), None)
 
 
 @dataclass(frozen=True)

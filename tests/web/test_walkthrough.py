@@ -49,7 +49,7 @@ def test_the_scripts_of_the_page_turn_a_file_into_captions(place: LiveStack, tmp
     token = requests.post(f"{place.url}/api/auth/login", json=account, timeout=30).json()["access_token"]
     made = requests.post(f"{place.url}/api/keys", json={"name": "captions.py"}, timeout=30,
                          headers={"Authorization": f"Bearer {token}"})  # fmt: skip
-    with_python = {"ECG": place.url, "ECG_KEY": made.json()["key"]}
+    with_python = {"ECG": place.url, "KEY": made.json()["key"]}
     assert "render: " in run("python", "captions.py", [sys.executable], clip, with_python)
     captioned = probe(tmp_path / "captioned.mp4", Limits())
     assert captioned.has_audio
