@@ -14,7 +14,6 @@ import requests
 from flask import Flask
 
 from ecg import config
-from ecg.web.app import create_app
 from tests.web.person import PASSWORD, Person
 from tests.web.serving import Web, web
 
@@ -22,17 +21,10 @@ PROCESSES = 4
 
 
 @pytest.fixture
-def limited(database: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Flask]:
+def limited(made: Callable[..., Flask]) -> Callable[..., Flask]:
     """Makes the web tier of this process, with these settings; nothing has been counted yet."""
     redis.Redis.from_url(config.settings().redis_url).flushdb()
-
-    def make(**settings: object) -> Flask:
-        for name, value in settings.items():
-            monkeypatch.setenv(f"ECG_{name.upper()}", str(value))
-        config.settings.cache_clear()
-        return create_app()
-
-    return make
+    return made
 
 
 @pytest.fixture

@@ -16,30 +16,16 @@ from flask import Flask
 from sqlalchemy import create_engine, select
 from werkzeug.test import TestResponse
 
-from ecg import config, db
+from ecg import db
 from ecg.config import settings
 from ecg.db import transaction
 from ecg.jobs import lifecycle
 from ecg.models import Job
-from ecg.web.app import create_app
 from tests.web.person import TRANSCRIPT, Person, fail, next_ready, work_off, work_step
 from tests.web.serving import Web, web
 
 ROUTES = ("/transcribe", "/v1/audio/transcriptions")
 PATIENCE_S = 60.0
-
-
-@pytest.fixture
-def made(database: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Flask]:
-    """Makes the web tier of this process, with these settings."""
-
-    def make(**settings: object) -> Flask:
-        for name, value in settings.items():
-            monkeypatch.setenv(f"ECG_{name.upper()}", str(value))
-        config.settings.cache_clear()
-        return create_app()
-
-    return make
 
 
 @pytest.fixture
