@@ -25,6 +25,14 @@ for limited in ("RENDERS", "ANALYSES", "SIGN_INS"):
     os.environ.setdefault(f"ECG_{limited}_PER_MINUTE", "0")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep back what takes minutes, unless a person chose by marker: ``-m long``."""
+    if not config.getoption("-m"):
+        for item in items:
+            if item.get_closest_marker("long"):
+                item.add_marker(pytest.mark.skip(reason="takes minutes; run by name: -m long"))
+
+
 def require(condition: object, reason: str) -> None:
     """Skip the test when a tool or service is missing; in CI that is a failure."""
     if not condition:

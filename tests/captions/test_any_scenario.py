@@ -140,7 +140,6 @@ def test_any_scenario_plays_from_start_to_end_in_its_picture(page: Page, documen
 
 
 @pytest.mark.long
-@pytest.mark.skipif("not config.getoption('-m')", reason="takes minutes; run by name: -m long")
 @pytest.mark.timeout(3600)
 @settings(_ANY, max_examples=1000)
 @given(document=scenarios())

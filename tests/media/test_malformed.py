@@ -138,7 +138,6 @@ def test_damaged_files_are_refused_or_worked_on(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.skipif("not config.getoption('-m')", reason="takes ten minutes; run by name: -m long")
 @pytest.mark.calm
 @pytest.mark.timeout(3600)
 def test_a_thousand_damaged_files_and_those_made_by_hand_stay_within_bounds(tmp_path: Path) -> None:

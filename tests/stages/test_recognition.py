@@ -201,7 +201,6 @@ def test_memory_holds_a_chunk_and_not_the_recording(offline, tmp_path):
 
 @pytest.mark.long
 @pytest.mark.timeout(7200)
-@pytest.mark.skipif("not config.getoption('-m')", reason="takes half an hour; run by name: -m long")
 def test_an_hour_takes_little_more_memory_than_ten_minutes(tmp_path):
     peaks = [peak_kib(RECOGNISED, "offline", "", minutes, tmp_path) for minutes in (10, 60)]
     print(f"peaks of 10 and 60 minutes in KiB: {peaks}")

@@ -75,7 +75,6 @@ def test_a_few_requests_of_every_kind_find_nothing(served: tuple[Web, Path]) -> 
 
 
 @pytest.mark.long
-@pytest.mark.skipif("not config.getoption('-m')", reason="takes ten minutes; run by name: -m long")
 @pytest.mark.timeout(900)
 def test_ten_minutes_of_requests_find_nothing(served: tuple[Web, Path]) -> None:
     fuzz(served, "--max-time", "600", timeout_s=800)

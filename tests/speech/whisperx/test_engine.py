@@ -281,7 +281,6 @@ def test_a_worker_loads_the_models_while_it_starts(tiny_models, monkeypatch):
 
 @pytest.mark.long
 @pytest.mark.timeout(3600)
-@pytest.mark.skipif("not config.getoption('-m')", reason="takes ten minutes; run by name: -m long")
 @pytest.mark.parametrize("work", [RECOGNISED, SPEAKERS_TOLD], ids=["recognised", "speakers told"])
 def test_an_hour_takes_little_more_memory_than_ten_minutes(tiny_models, tmp_path, work):
     for name, made in {"faster-whisper-large-v3": WHISPER, "align-en": "", "diarization": ""}.items():

@@ -52,13 +52,7 @@ def both(request, tiny_models, activity):
     return ours, theirs
 
 
-LONG = [
-    pytest.mark.long,
-    pytest.mark.skipif("not config.getoption('-m')", reason="takes minutes; run by name: -m long"),
-]
-
-
-@pytest.mark.parametrize("name", [*NAMES[:-1], pytest.param(NAMES[-1], marks=LONG)])
+@pytest.mark.parametrize("name", [*NAMES[:-1], pytest.param(NAMES[-1], marks=pytest.mark.long)])
 def test_texts_and_spans_are_those_of_whisperx(both, recordings, name):
     ours, theirs = both
     samples = recordings[name]
