@@ -18,8 +18,11 @@ from ecg.speech.waveform import SAMPLE_RATE, read_wav
 from ecg.speech.whisperx import stack
 from ecg.transcript import Turn
 
-# Chunks that are segmented at once, and whose voiceprints are made at once, each with a row for every local
-# speaker. A CPU gains nothing from more; a GPU holds 32 chunks of 10 s in 2 GB.
+# Chunks that are segmented at once. Fewer take no less time, and three times as long in a process where
+# another network runs too: its threads then wait for each other between ever smaller pieces of work.
+_SEGMENTED_AT_ONCE = 32
+# Chunks whose voiceprints are made at once, each with a row for every local speaker. A CPU gains nothing
+# from more; a GPU holds 32 chunks of 10 s in 2 GB.
 _CHUNKS_ON_CPU, _CHUNKS_ON_GPU = 4, 32
 _LOCAL_SPEAKERS = 3
 # Of more voiceprints than that, those of about three quarters of an hour, only some are taken to find out
@@ -53,8 +56,8 @@ class Diarizer:
         self._pipeline.to(torch.device(device))
         _compare_fewer(self._pipeline.clustering)
         self.embeddings_shared = _share_embeddings(self._pipeline, torch.device(device))
+        self._pipeline.segmentation_batch_size = _SEGMENTED_AT_ONCE
         chunks = _CHUNKS_ON_GPU if device.startswith("cuda") else _CHUNKS_ON_CPU
-        self._pipeline.segmentation_batch_size = chunks
         # Rows of one chunk stay together, so that no chunk is looked at in two batches.
         self._pipeline.embedding_batch_size = chunks * _LOCAL_SPEAKERS
 
