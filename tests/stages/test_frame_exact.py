@@ -49,9 +49,14 @@ def just_before(frames: list[int], fps: Fraction) -> list[float]:
     return [float((frame - part) / fps) for frame, part in zip(frames, early, strict=True)]
 
 
-def blueness(path: Path, frame: int, fps: Fraction, place: tuple[int, int, int, int]) -> float:
+def seen(path: Path, frames: list[int], fps: Fraction, place: tuple[int, int, int, int]) -> list[np.ndarray]:
+    """What these frames show there."""
+    pictures = frames_at(path, [moment_in(frame, fps) for frame in frames], place)
+    return [picture.astype(int) for picture in pictures]
+
+
+def blueness(picture: np.ndarray) -> float:
     """How blue a word is: 0 as long as it is white."""
-    picture = frames_at(path, [moment_in(frame, fps)], place)[0].astype(int)
     return float((picture[..., 2] - picture[..., 0]).clip(0).mean())
 
 
@@ -61,16 +66,17 @@ def places(scenario: dict, size: tuple[int, int], browser: CaptureBrowser) -> li
     return [tuple(word["rect"]) for word in cue["words"]]
 
 
-def brightness(path: Path, frame: int, fps: Fraction) -> float:
-    """Of the source's own picture."""
-    return float(frames_at(path, [moment_in(frame, fps)], CORNER)[0].mean())
+def steps_in_brightness(path: Path, frames: list[tuple[int, int]], fps: Fraction) -> list[float]:
+    """How much brighter the source's own picture is at the second frame of each pair."""
+    levels = [picture.mean() for picture in seen(path, [n for pair in frames for n in pair], fps, CORNER)]
+    return [float(after - before) for before, after in zip(levels[::2], levels[1::2], strict=True)]
 
 
 def assert_lit_in_time(
     video: Path, fps: Fraction, lit: list[int], where: list[tuple[int, int, int, int]]
 ) -> None:
     for frame, place in zip(lit, where, strict=True):
-        earlier, then, later = (blueness(video, frame + step, fps, place) for step in (-1, 0, 3))
+        earlier, then, later = map(blueness, seen(video, [frame - 1, frame, frame + 3], fps, place))
         assert earlier < 3, f"lit before frame {frame}"
         assert then > 0.7 * later > 10, f"not lit at frame {frame}"
 
@@ -85,8 +91,8 @@ def test_words_are_lit_at_their_frames(browser: CaptureBrowser, tmp_path: Path, 
     video, plan = rendered(source, scenario, tmp_path, browser)
     assert Fraction(plan.fps) == fps
     assert_lit_in_time(video, fps, lit, places(scenario, (320, 180), browser))
-    for number, frame in enumerate(lit):
-        step = brightness(video, frame, fps) - brightness(video, frame - 1, fps)
+    steps = steps_in_brightness(video, [(frame - 1, frame) for frame in lit], fps)
+    for number, (frame, step) in enumerate(zip(lit, steps, strict=True)):
         assert step * (-1) ** number > 100, f"the picture of frame {frame} is not its own"
 
 
@@ -111,6 +117,6 @@ def test_a_phone_s_unsteady_clock_moves_no_word(browser: CaptureBrowser, tmp_pat
     lit = [int(np.ceil(moment_s * fps)) for moment_s in moments_s]
     assert info.fps == fps
     assert_lit_in_time(video, fps, lit, places(scenario, (320, 180), browser))
-    for number, frame in enumerate(lit):
-        step = brightness(video, frame + 1, fps) - brightness(video, frame - 2, fps)
+    steps = steps_in_brightness(video, [(frame - 2, frame + 1) for frame in lit], fps)
+    for number, (frame, step) in enumerate(zip(lit, steps, strict=True)):
         assert step * (-1) ** number > 100, f"the picture is far from its time at frame {frame}"
