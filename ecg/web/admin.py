@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from flask import request
+
 from ecg import accounts, audit
 from ecg.audit import Act
 from ecg.db import transaction
@@ -15,6 +17,8 @@ bp = blueprint("admin", __name__, "For admins", prefix="/api/admin")
 
 @bp.before_request
 def _require_admin() -> None:
+    if request.method == "OPTIONS":
+        return
     with transaction() as session:
         accounts.check_admin(session, user_id())
 

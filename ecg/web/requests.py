@@ -19,6 +19,8 @@ from pydantic import (
     ConfigDict,
     Field,
     RootModel,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
 from werkzeug.datastructures import FileStorage as WerkzeugFile
@@ -41,6 +43,10 @@ def _uuid_text(given: object) -> str:
         return str(uuid.UUID(str(given)))
     except ValueError:
         raise ValueError("must be an id such as 3f0e7f6c-0f3a-4a57-9d5c-2f1d6f3b8a10") from None
+
+
+def _takes_numbers(annotation: Any) -> bool:
+    return annotation in (int, float) or any(map(_takes_numbers, get_args(annotation)))
 
 
 def _web_address(text: str) -> str:
@@ -92,6 +98,14 @@ class Body(BaseModel):
     """Root of what is sent."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_for_a_number(cls, given: object, info: ValidationInfo) -> object:
+        # To Python they are 0 and 1.
+        if isinstance(given, bool) and _takes_numbers(cls.model_fields[str(info.field_name)].annotation):
+            raise ValueError("give a number, not true or false")
+        return given
 
 
 class SignUpBody(Body):

@@ -30,6 +30,7 @@ from ecg.db import transaction
 from ecg.errors import (
     BadRequest,
     Cancelled,
+    Conflict,
     EcgError,
     NotFound,
     Outage,
@@ -180,6 +181,8 @@ def _as_it_stands(job_id: str) -> Job | None:
         return owned(job_id)
     except Outage:
         return None
+    except NotFound:
+        raise Cancelled("Its video was deleted meanwhile; send the file again, as a new request.") from None
 
 
 def _client_left() -> bool:
@@ -202,5 +205,5 @@ def _transcript(job: Job) -> dict[str, Any]:
         raise restored(job.error)
     found = analysis_of(job)
     if found is None:
-        raise NotFound("The analysis left no result; ask for another.")
+        raise Conflict("The analysis left no result; send the file again, as a new request.")
     return found

@@ -25,7 +25,7 @@ from tests.media import clips, malformed
 from tests.test_egress import listening
 
 SEED = 20260101
-FEW, MANY = 40, 1000
+FEW, MANY = 20, 1000
 MOST_BYTES = 512_000_000
 #: Nobody waits that long, however much else the machine does; the figure to hold on an idle one is 10 s.
 LONG_S, IDLE_S = 60.0, 10.0

@@ -81,7 +81,12 @@ def assert_lit_in_time(
         assert then > 0.7 * later > 10, f"not lit at frame {frame}"
 
 
-@pytest.mark.parametrize("rate", ["25", "30000/1001", "30", "50", "60"])
+LONG = pytest.mark.long
+
+
+@pytest.mark.parametrize("rate", [
+    "25", "30000/1001", "60", *(pytest.param(rate, marks=pytest.mark.long) for rate in ("30", "50")),
+])  # fmt: skip
 def test_words_are_lit_at_their_frames(browser: CaptureBrowser, tmp_path: Path, rate: str):
     fps, seconds = Fraction(rate), 4.0
     lit = spread(round(seconds * fps))

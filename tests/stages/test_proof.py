@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
@@ -54,8 +55,14 @@ def refused(made: Captioned, **other: Any) -> RenderProofFailed:
 # --- what is right
 
 
-@pytest.mark.parametrize("style", style_names())
-@pytest.mark.parametrize("picture", PICTURES)
+def styles_over_pictures() -> Iterator[Any]:
+    """Every style, and every picture; each with each only in the long run."""
+    for style, picture in itertools.product(style_names(), PICTURES):
+        short = picture == "noise" or style == style_names()[0]
+        yield pytest.param(style, picture, marks=() if short else pytest.mark.long)
+
+
+@pytest.mark.parametrize(("style", "picture"), styles_over_pictures())
 def test_a_right_render_of_low_quality_passes_in_every_style_over_any_picture(
     browser: CaptureBrowser, tmp_path: Path, style: str, picture: str
 ):

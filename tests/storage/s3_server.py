@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import http.client
 import threading
 import time
@@ -9,6 +10,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import boto3
 import pytest
@@ -114,5 +116,11 @@ def a_bucket(url: str, monkeypatch: pytest.MonkeyPatch) -> str:
     for name, value in CREDENTIALS.items():
         monkeypatch.setenv(name, value)
     bucket = f"ecg-{uuid.uuid4()}"
-    boto3.session.Session().client("s3", endpoint_url=url).create_bucket(Bucket=bucket)
+    _client(url).create_bucket(Bucket=bucket)
     return bucket
+
+
+@functools.cache
+def _client(url: str) -> Any:
+    """Making a client takes longer than what most tests do with it."""
+    return boto3.session.Session().client("s3", endpoint_url=url)

@@ -180,6 +180,17 @@ def test_letters_that_no_record_can_hold_are_refused_everywhere(
             assert answer.status_code in {400, 422} or cleaned, f"{route} {name}: {answer.status_code}"
 
 
+def test_every_route_says_what_may_be_done_there(app: Flask, ann: Person) -> None:
+    ids = ids_of(ann)
+    for route in routes(app):
+        method, _, rule = route.partition(" ")
+        rule = rule.replace("<path:filename>", "page.js")
+        for headers in ({}, ann.headers):
+            asked = ann.client.options(filled(rule, ids[kind(route)]), headers=headers)
+            assert asked.status_code == 200, route
+            assert method in asked.headers["Allow"]
+
+
 def test_other_methods_tell_and_do_no_more(app: Flask, ann: Person, bob: Person) -> None:
     ids = ids_of(ann)
     for route in with_ids(app):

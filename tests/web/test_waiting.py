@@ -169,6 +169,18 @@ def test_how_a_job_failed_is_the_answer(
         assert failed.headers["x-should-retry"] == cancelled.headers["x-should-retry"] == "false"
 
 
+@pytest.mark.parametrize("path", ROUTES)
+def test_a_video_that_is_deleted_meanwhile_is_not_waited_for(
+    ann: Person, threads: ThreadPoolExecutor, path: str
+) -> None:
+    waiting = threads.submit(send, ann, path)
+    new_job(waiting)
+    [video] = ann.get("/api/videos").json["videos"]
+    assert ann.delete(f"/api/videos/{video['id']}").status_code == 204
+    answer = waiting.result(PATIENCE_S)
+    assert (answer.status_code, answer.json["error"]["code"]) == (409, "CANCELLED")
+
+
 WRONG: tuple[tuple[dict[str, Any], str | None, str], ...] = (
     ({"file": None}, "file", "required"),
     ({"file": "a text"}, "file", "must be a file"),
