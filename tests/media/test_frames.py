@@ -14,9 +14,9 @@ from tests.media import clips
 
 def test_the_picture_at_a_time_is_the_one_on_screen_then(tmp_path: Path):
     path = clips.counter(tmp_path / "a.mp4", frames=25)
-    shown = frames_at(path, [0.0, 0.04, 0.079, 0.5, 0.96, 0.999, 5.0], (0, 0, 80, 90))
+    shown = frames_at(path, [9.0, 0.0, 0.04, 0.079, 0.5, 0.5, 0.96, 0.999, 5.0], (0, 0, 80, 90))
     numbers = [round((16 + float(picture.mean()) * 219 / 255 - 20) / 4) for picture in shown]
-    assert numbers == [0, 1, 1, 12, 24, 24, 24]
+    assert numbers == [24, 0, 1, 1, 12, 12, 24, 24, 24]
 
 
 def test_a_box_is_cut_out_to_the_pixel(clip: Path):

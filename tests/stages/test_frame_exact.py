@@ -81,9 +81,6 @@ def assert_lit_in_time(
         assert then > 0.7 * later > 10, f"not lit at frame {frame}"
 
 
-LONG = pytest.mark.long
-
-
 @pytest.mark.parametrize("rate", [
     "25", "30000/1001", "60", *(pytest.param(rate, marks=pytest.mark.long) for rate in ("30", "50")),
 ])  # fmt: skip
