@@ -18,8 +18,8 @@ from ecg.speech.waveform import SAMPLE_RATE, read_wav
 from ecg.speech.whisperx import stack
 from ecg.transcript import Turn
 
-# Chunks that are segmented at once. Fewer take no less time, and three times as long in a process where
-# another network runs too: its threads then wait for each other between ever smaller pieces of work.
+# Chunks that are segmented at once. Four take a CPU no less time, and were seen to take three to four times
+# as long in a process that has run other networks too.
 _SEGMENTED_AT_ONCE = 32
 # Chunks whose voiceprints are made at once, each with a row for every local speaker. A CPU gains nothing
 # from more; a GPU holds 32 chunks of 10 s in 2 GB.
