@@ -8,4 +8,5 @@ if __name__ == "__main__":
     set_up_logs()
     folder = settings().data_dir / "run"
     folder.mkdir(parents=True, exist_ok=True)
-    app.start(["beat", "--schedule", str(folder / "beat-schedule"), "--pidfile=", "--loglevel=INFO"])
+    app.conf.include = []  # tasks are named in the schedule; what they do is loaded where it is done
+    app.Beat(schedule=str(folder / "beat-schedule"), loglevel="INFO").run()

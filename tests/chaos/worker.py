@@ -10,6 +10,7 @@ import argparse
 import os
 import select
 import socket
+import sys
 import time
 
 # As in workers.consumer: read at the import of celery.
@@ -39,8 +40,10 @@ def main() -> None:
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--queues", default="media,audio,render")
     queues = arguments.parse_args().queues
-    app.worker_main(["worker", "-Q", queues, "-n", f"chaos-{os.getpid()}@{socket.gethostname()}",
-                     "--loglevel=INFO", "--without-gossip", "--without-mingle"])  # fmt: skip
+    worker = app.Worker(hostname=f"chaos-{os.getpid()}@{socket.gethostname()}", queues=queues.split(","),
+                        loglevel="INFO", without_gossip=True, without_mingle=True)  # fmt: skip
+    worker.start()
+    sys.exit(worker.exitcode)
 
 
 if __name__ == "__main__":
