@@ -70,7 +70,9 @@ SOURCES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("source", [
+    pytest.param(source, marks=pytest.mark.long if source == "29.97 fps" else ()) for source in SOURCES
+])  # fmt: skip
 def test_every_word_is_seen_in_the_video_while_it_is_spoken(stack, source: str, tmp_path: Path):
     clip = SOURCES[source](tmp_path)
     person, video, result = captioned(stack, clip, tmp_path)

@@ -126,7 +126,7 @@ def test_effects_draw_only_inside_the_boxes_they_report_and_the_capture_box(
     player.load(document)
     box = player.capture_box
     before = pixels(player)
-    for t_s in times_of(document, 24):
+    for t_s in times_of(document, 12):
         result = player.seek(t_s)
         after = pixels(player)
         differs = (before != after).any(axis=2)

@@ -29,7 +29,7 @@ class Size:
 
 #: figure → (short, full)
 SIZES = {
-    "R1": (Size(n=12, step_s=0.1, every_s=2.0), Size(n=200, step_s=0.1, every_s=2.0)),  # jobs
+    "R1": (Size(n=12, step_s=0.1, every_s=3.0), Size(n=200, step_s=0.1, every_s=2.0)),  # jobs
     "R2": (Size(n=24, step_s=0.05), Size(n=1000, step_s=0.02)),  # jobs
     "R3": (Size(n=16, step_s=0.1, times=1), Size(n=100, step_s=0.1, times=2)),  # jobs; deaths of Redis
     "R4": (Size(n=16, step_s=0.05, every_s=0.2, span_s=2.0),

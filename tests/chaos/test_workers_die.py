@@ -21,7 +21,7 @@ MAX_LOSSES = 3 if FULL else 1
 @pytest.mark.calm
 @pytest.mark.parametrize("nth", rounds("R1"))
 def test_workers_killed_in_turn_lose_nothing_and_do_nothing_twice(cluster: Cluster, record: Record, nth: int):
-    """R1: the whole group of a worker is killed every two seconds, the two in turn."""
+    """R1: the whole group of a worker is killed every two or three seconds, the two in turn."""
     how = size("R1")
     cluster.submit(how.n, fake={"sleep_s": how.step_s})
     undisturbed_s = cluster.wait(300)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,7 @@ def has_whisperx() -> bool:
 
 
 @pytest.fixture(scope="session")
-def whisperx_stack() -> None:
+def whisperx_stack() -> Iterator[None]:
     """Skips (in CI: fails) where the stack of whisperx is not installed."""
     require(has_whisperx(), "the stack of whisperx is missing: ECG_WHISPERX=1 script/setup test")
     from ecg.speech.whisperx import stack
@@ -25,6 +27,9 @@ def whisperx_stack() -> None:
     import torch
 
     torch.set_num_threads(2)  # tests run in pairs
+    gc.freeze()  # else each release of a model searches all of torch for garbage: half a second
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="session")

@@ -169,7 +169,7 @@ def test_while_the_store_is_away_calls_fail_at_once_and_one_now_and_then_tries(
 def test_one_caller_alone_tries_a_store_that_may_be_back(
     s3_link: FaultyLink, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(s3_module, "_READ_S", 3)
+    monkeypatch.setattr(s3_module, "_READ_S", 1.5)
     store = S3Store(a_bucket(s3_link.url, monkeypatch), endpoint_url=s3_link.url)
     s3_link.fail("busy")
     for _ in range(3):
