@@ -2,8 +2,8 @@
 
 ``GET /api/upload-video/status/{id}`` with an access token, of a job that is at work: the token is checked,
 its sign-in looked up, the job read; live progress is heard meanwhile. Divided by the same gunicorn serving
-`bench.api_app`; interleaved rounds, medians. Beside it how long signing in and asking for an analysis take,
-and ten thousand event streams on one process: how late an event is, and what memory a stream takes.
+`bench.processes.plain_api`; interleaved rounds, medians. Beside it how long signing in and asking for an
+analysis take, and ten thousand event streams on one process: how late one is, what memory a stream takes.
 """
 
 from __future__ import annotations
@@ -30,9 +30,10 @@ import psutil
 import requests
 from sqlalchemy import text
 
-from ecg import db, guard, migrations, progress
-from ecg.config import settings, with_driver
-from ecg.stack import embedded, ports
+from bench.processes.servers import python, services
+from ecg import db, guard, progress
+from ecg.config import settings
+from ecg.stack import ports
 
 ROUNDS, ROUND_S, CONNECTIONS, THREADS, TARGET = 7, 4.0, 8, 8, 0.5
 STREAMS, DELIVERIES_PER_S, LISTEN_S, LATE_MS = 10_000, 500, 40.0, 1000
@@ -49,31 +50,18 @@ class Servers:
 @contextmanager
 def servers(folder: Path) -> Iterator[Servers]:
     """Postgres, Redis, the web tier and the plain server, with the same settings of gunicorn."""
-    postgres, redis_server = embedded.start_postgres(folder / "pg"), embedded.start_redis(folder / "redis")
-    os.environ |= {"DATABASE_URL": with_driver(postgres.url), "REDIS_URL": redis_server.url,
-                   "ECG_DATA_DIR": str(folder / "data"), "ECG_WEB_THREADS": str(THREADS),
-                   "ECG_SIGN_INS_PER_MINUTE": "0", "ECG_ANALYSES_PER_MINUTE": "0",
-                   "BENCH_DSN": postgres.url}  # fmt: skip
-    migrations.upgrade(settings().database_url)
     ports_of = Servers(ports.free_port("127.0.0.1"), ports.free_port("127.0.0.1"))
     gunicorn = ["-m", "gunicorn", "--worker-class", "gthread", "--threads", str(THREADS), "--workers", "1",
                 "--timeout", "120", "--keep-alive", "15", "--no-control-socket"]  # fmt: skip
-    commands = ([*gunicorn, "--bind", f"127.0.0.1:{ports_of.ours}", "ecg.web.wsgi:app"],
-                [*gunicorn, "--bind", f"127.0.0.1:{ports_of.plain}", "bench.api_app:make()"])  # fmt: skip
-    with (folder / "log").open("wb") as log:
-        started = [guard.spawn([sys.executable, *command], stdout=log, stderr=log) for command in commands]
-    try:
-        for port in (ports_of.ours, ports_of.plain):
-            await_listener(port)
-        yield ports_of
-    finally:
-        for process in started:
-            process.kill()
-            process.wait()
-        redis_server.stop()
-        postgres.stop()
-        if os.environ.get("ECG_BENCH_LOG"):
-            print((folder / "log").read_text()[-4000:], file=sys.stderr)
+    ours = [*gunicorn, "--bind", f"127.0.0.1:{ports_of.ours}", "ecg.web.wsgi:app"]
+    plain = [*gunicorn, "--bind", f"127.0.0.1:{ports_of.plain}", "bench.processes.plain_api:make()"]
+    unlimited = {"ECG_SIGN_INS_PER_MINUTE": "0", "ECG_ANALYSES_PER_MINUTE": "0"}
+    with services(folder, ECG_WEB_THREADS=str(THREADS), **unlimited) as url:
+        os.environ["BENCH_DSN"] = url
+        with python(folder, ours, plain):
+            for port in (ports_of.ours, ports_of.plain):
+                await_listener(port)
+            yield ports_of
 
 
 def await_listener(port: int) -> None:
@@ -226,10 +214,10 @@ def at_work(user: User, count: int) -> list[str]:
 
 
 class Listeners:
-    """`bench.api_listeners`, a process of its own, so that reading takes no time of this one's."""
+    """`bench.processes.listeners`, a process of its own, so that reading takes no time of this one's."""
 
     def __init__(self, port: int, token: str, jobs: Sequence[str]) -> None:
-        self._process = guard.spawn([sys.executable, "-m", "bench.api_listeners", str(port), token],
+        self._process = guard.spawn([sys.executable, "-m", "bench.processes.listeners", str(port), token],
                                     stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # fmt: skip
         self._say("\n".join([*jobs, ""]))
 

@@ -11,9 +11,7 @@ from __future__ import annotations
 import argparse
 import http.client
 import json
-import os
 import statistics
-import sys
 import tempfile
 import threading
 import time
@@ -24,9 +22,9 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from ecg import db, guard, migrations
-from ecg.config import settings, with_driver
-from ecg.stack import embedded, ports
+from bench.processes.servers import python, services
+from ecg import db
+from ecg.stack import ports
 
 ROUNDS, JOBS, CLIENTS, WAITING, LIGHT, TARGET, AIM = 5, 400, 4, 10_000, 60, 0.5, 0.8
 PLAIN = "/bench/plain"
@@ -51,28 +49,13 @@ class Api:
 @contextmanager
 def servers(folder: Path) -> Iterator[int]:
     """Postgres, Redis, web, dispatcher and a worker; yields the port of the web tier."""
-    postgres, redis_server = embedded.start_postgres(folder / "pg"), embedded.start_redis(folder / "redis")
-    os.environ |= {"DATABASE_URL": with_driver(postgres.url), "REDIS_URL": redis_server.url,
-                   "ECG_DATA_DIR": str(folder / "data"), "ECG_ANALYSES_PER_MINUTE": "0"}  # fmt: skip
-    migrations.upgrade(settings().database_url)
-    from bench.control_app import PLAIN_TABLE
+    port, app = ports.free_port("127.0.0.1"), ["-m", "bench.processes.control_app"]
+    with services(folder, ECG_ANALYSES_PER_MINUTE="0"):
+        from bench.processes.control_app import PLAIN_TABLE
 
-    execute(PLAIN_TABLE)
-    port = ports.free_port("127.0.0.1")
-    commands = (["-m", "bench.control_app", "web", str(port)], ["-m", "workers.dispatch"],
-                ["-m", "bench.control_app", "worker"])  # fmt: skip
-    with (folder / "log").open("wb") as log:
-        started = [guard.spawn([sys.executable, *command], stdout=log, stderr=log) for command in commands]
-    try:
-        yield port
-    finally:
-        for process in started:
-            process.kill()
-            process.wait()
-        redis_server.stop()
-        postgres.stop()
-        if os.environ.get("ECG_BENCH_LOG"):
-            print((folder / "log").read_text()[-4000:], file=sys.stderr)
+        execute(PLAIN_TABLE)
+        with python(folder, [*app, "web", str(port)], ["-m", "workers.dispatch"], [*app, "worker"]):
+            yield port
 
 
 def execute(sql: str, **values: object) -> None:

@@ -1,6 +1,6 @@
 """Those who listen in `bench.api`: a stream for each job, read by one loop.
 
-    python -m bench.api_listeners PORT TOKEN
+    python -m bench.processes.listeners PORT TOKEN
 
 Jobs come by standard input, a line each, then an empty line. It answers with the seconds until every stream
 had begun. After the line `end` it answers with how late each event was, in milliseconds, as JSON.

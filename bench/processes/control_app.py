@@ -1,6 +1,6 @@
 """What the processes of `bench.control` load: a job of one step that does nothing, and the plain way.
 
-    python -m bench.control_app web PORT      python -m bench.control_app worker
+    python -m bench.processes.control_app web PORT      python -m bench.processes.control_app worker
 
 The plain way is what one would write without a job engine: an authenticated route that calls ``.delay()``,
 and a task that commits one row. Both ways share the web process, the worker process and all settings.
@@ -62,10 +62,11 @@ def make_web() -> Flask:
 def main() -> None:
     if sys.argv[1] == "web":
         os.execv(sys.executable, [
-            sys.executable, "-m", "gunicorn", "bench.control_app:make_web()", "--worker-class", "gthread",
-            "--threads", "8", "--workers", "1", "--bind", f"127.0.0.1:{sys.argv[2]}", "--no-control-socket",
+            sys.executable, "-m", "gunicorn", "bench.processes.control_app:make_web()",
+            "--worker-class", "gthread", "--threads", "8", "--workers", "1",
+            "--bind", f"127.0.0.1:{sys.argv[2]}", "--no-control-socket",
         ])  # fmt: skip
-    app.conf.include = ["bench.control_app"]
+    app.conf.include = ["bench.processes.control_app"]
     app.worker_main(["worker", "-Q", str(graphs.Queue.MEDIA), "-n", "bench@localhost", "--loglevel=WARNING",
                      "--without-gossip", "--without-mingle"])  # fmt: skip
 

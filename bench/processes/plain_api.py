@@ -1,6 +1,6 @@
 """The plain server that `bench.api` measures against: Flask and psycopg2, one SELECT a request, no more.
 
-    BENCH_DSN=postgresql://… gunicorn "bench.api_app:make()"
+    BENCH_DSN=postgresql://… gunicorn "bench.processes.plain_api:make()"
 
 A connection per thread, held open and in autocommit; no sign-in, no checks, no headers of its own.
 """
