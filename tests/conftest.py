@@ -87,9 +87,12 @@ def database(services: dict[str, str], tmp_path: Path, monkeypatch: pytest.Monke
         monkeypatch.setenv(name, value)
     for cached in (config.settings, db.engine, db.breaker):
         cached.cache_clear()
-    tables = ", ".join(table.name for table in Record.metadata.sorted_tables)
     with db.transaction() as session:
-        session.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
+        # TRUNCATE takes a tenth of a second, at each of a thousand tests.
+        session.execute(text("SET LOCAL session_replication_role = replica"))
+        for table in Record.metadata.sorted_tables:
+            session.execute(table.delete())
+        session.execute(text("SELECT setval(seqrelid::regclass, 1, false) FROM pg_sequence"))
     yield services["DATABASE_URL"]
     db.engine().dispose()
     for cached in (config.settings, db.engine, db.breaker):

@@ -64,15 +64,12 @@ SOURCES = {
     "25 fps 640x360": lambda folder: two_voices(folder / "talk.mp4"),
     "vertical 1080x1920": lambda folder: spoken_clip(
         folder / "tall.mp4", voice(folder / "v.wav", "good morning my dear friend"), "1080x1920", "30"),
-    "29.97 fps": lambda folder: spoken_clip(
-        folder / "ntsc.mp4", speech("austen-0890.wav"), "1280x720", "30000/1001"),
-    "an old recording": lambda folder: spoken_clip(folder / "jfk.mp4", speech("jfk.flac"), "1280x720", "30"),
+    "an old recording, 29.97 fps": lambda folder: spoken_clip(
+        folder / "jfk.mp4", speech("jfk.flac"), "1280x720", "30000/1001"),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("source", [
-    pytest.param(source, marks=pytest.mark.long if source == "29.97 fps" else ()) for source in SOURCES
-])  # fmt: skip
+@pytest.mark.parametrize("source", SOURCES)
 def test_every_word_is_seen_in_the_video_while_it_is_spoken(stack, source: str, tmp_path: Path):
     clip = SOURCES[source](tmp_path)
     person, video, result = captioned(stack, clip, tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import json
 import os
 import shutil
 import threading
@@ -74,7 +75,8 @@ class PlayerPage:
         data = scenario.to_json() if isinstance(scenario, Scenario) else scenario
         options = {"width": data["width"], "height": data["height"], **options}
         self.page.set_viewport_size({"width": options["width"], "height": options["height"]})
-        self.page.evaluate(_LOAD, {"scenario": data, "options": options})
+        # As text: Playwright looks at each value of what it hands over, and there are up to half a million.
+        self.page.evaluate(_LOAD, {"text": json.dumps(data), "options": options})
 
     def seek(self, t_s: float) -> dict[str, Any]:
         return self.page.evaluate("t => window.player.seek(t)", t_s)
@@ -99,13 +101,13 @@ class PlayerPage:
         return self.page.screenshot(omit_background=True)
 
 
-_LOAD = """async ({scenario, options}) => {
+_LOAD = """async ({text, options}) => {
   window.player?.destroy();
   const { createPlayer } = await import('/player/player.js');
   const root = document.getElementById('root');
   root.style.width = options.width + 'px';
   root.style.height = options.height + 'px';
-  window.player = await createPlayer(root, scenario, options);
+  window.player = await createPlayer(root, JSON.parse(text), options);
 }"""
 
 _WORDS = """() => Object.fromEntries([...document.querySelectorAll('.ecg-word')].map((word) => {

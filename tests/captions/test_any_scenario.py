@@ -132,7 +132,7 @@ def _plays_in_its_picture(page: Page, document: dict[str, Any]) -> None:
     assert result["words"] > 0
 
 
-@settings(_ANY, max_examples=150)
+@settings(_ANY, max_examples=80)
 @given(document=scenarios())
 def test_any_scenario_plays_from_start_to_end_in_its_picture(page: Page, document: dict[str, Any]) -> None:
     """No exception, no word outside the picture, no cue over another, no change outside the boxes."""
