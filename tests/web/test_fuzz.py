@@ -71,7 +71,7 @@ def fuzz(served: tuple[Web, Path], *arguments: str, timeout_s: float) -> None:
 
 
 def test_a_few_requests_of_every_kind_find_nothing(served: tuple[Web, Path]) -> None:
-    fuzz(served, "--max-examples", "1", timeout_s=150)
+    fuzz(served, "--max-examples", "1", "--max-time", "30", timeout_s=150)
 
 
 @pytest.mark.long
