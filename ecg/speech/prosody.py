@@ -10,6 +10,8 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+from scipy.ndimage import gaussian_filter1d
+from scipy.signal import find_peaks
 
 from ecg.speech import acoustics
 from ecg.speech.engine import ProgressCallback
@@ -77,10 +79,6 @@ class Tracks:
     @cached_property
     def nuclei(self) -> np.ndarray:
         """Which frames are the peak of a syllable, bool (n,)."""
-        # They take 45 MB and half a second, and most processes that import this module measure nothing.
-        from scipy.ndimage import gaussian_filter1d
-        from scipy.signal import find_peaks
-
         envelope = gaussian_filter1d(np.maximum(self.level_db, _QUIETEST_DB), _SMOOTHING_FRAMES)
         peaks, _ = find_peaks(envelope, prominence=_NUCLEUS_DB, wlen=_LONGEST_SYLLABLE_FRAMES)
         marks = np.zeros(len(envelope), bool)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from scipy.io import wavfile
 
 from ecg.errors import ProcessingError
 
@@ -20,8 +21,6 @@ def read_wav(wav: Path) -> Samples:
 
     Raises `ProcessingError` for any other rate, channel count or sample format.
     """
-    from scipy.io import wavfile  # it brings sparse matrices, and most who import this module read no file
-
     try:
         rate, samples = wavfile.read(wav, mmap=True)
     except ValueError as error:
