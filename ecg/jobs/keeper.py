@@ -20,6 +20,7 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -33,6 +34,8 @@ from ecg.jobs import attempts
 log = logging.getLogger(__name__)
 #: How long a worker has to let go: a cancelled step must be gone within five seconds of the cancelling.
 _GRACE_S = 2.0
+#: How soon a worker that was importing is told again.
+_MOMENT_S = 0.05
 
 
 class LeaseKeeper:
@@ -74,8 +77,13 @@ class LeaseKeeper:
             # Without a keeper no step can be held safely; a fresh process has a fresh keeper.
             raise SystemExit("the keeper of this worker's leases has died") from error
 
-    def _told_to_stop(self, _signal: int, _frame: FrameType | None) -> None:
+    def _told_to_stop(self, number: int, frame: FrameType | None) -> None:
         assert self._process.stdout
+        if _imports(frame):
+            again = threading.Timer(_MOMENT_S, os.kill, (os.getpid(), number))
+            again.daemon = True
+            again.start()
+            return
         why = None
         while select.select([self._process.stdout], [], [], 0)[0]:
             chunk = os.read(self._process.stdout.fileno(), 4096)
@@ -88,6 +96,13 @@ class LeaseKeeper:
         if why and self._held:
             self._held = None
             raise _error(why)
+
+
+def _imports(frame: FrameType | None) -> bool:
+    """Whether a module is being imported: one that is interrupted stays half made for all later steps."""
+    while frame and not frame.f_code.co_filename.startswith("<frozen importlib"):
+        frame = frame.f_back
+    return frame is not None
 
 
 def _error(why: str) -> EcgError:

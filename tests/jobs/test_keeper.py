@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -73,6 +74,17 @@ def test_cancelling_interrupts_the_work_within_seconds(job: str):
     worker = hold(job)
     with transaction() as session:
         lifecycle.cancel(session, job)
+    assert worker.stdout.readline() == "LEASE_LOST\n"
+    assert worker.wait(5) == 0
+
+
+def test_an_import_is_not_interrupted_but_the_work_after_it(job: str, tmp_path: Path):
+    """Half a module would be left to all later steps of the process."""
+    (tmp_path / "slow.py").write_text("import time; time.sleep(1.2); print('imported', flush=True)")
+    worker = hold(job, f"sys.path.insert(0, {str(tmp_path)!r}); import slow; time.sleep(60)")
+    with transaction() as session:
+        lifecycle.cancel(session, job)
+    assert worker.stdout.readline() == "imported\n"
     assert worker.stdout.readline() == "LEASE_LOST\n"
     assert worker.wait(5) == 0
 
