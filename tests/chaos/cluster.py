@@ -27,11 +27,13 @@ from typing import Any
 
 import psutil
 import redis
+import tenacity
 from sqlalchemy import text
 
 from ecg import config, db, guard
 from ecg.config import with_driver
 from ecg.db import transaction
+from ecg.errors import Outage
 from ecg.jobs import lifecycle
 from ecg.migrations import upgrade
 from ecg.models import JobKind, Record, User, Video, VideoStatus
@@ -483,10 +485,7 @@ class Cluster:
         if self.scalar("SELECT count(*) FROM steps WHERE status = 'running'"):
             for worker in self.workers:
                 worker.kill()
-        # The ids go on: an attempt of the last test must not meet a step of its number in the next.
-        tables = ", ".join(table.name for table in Record.metadata.sorted_tables)
-        with transaction() as session:
-            session.execute(text(f"TRUNCATE {tables} CASCADE"))
+        _truncate()
         self.redis_client().flushall()
         # The store's own folder stays: one that vanishes is an outage.
         data = self.folder / "data"
@@ -498,3 +497,12 @@ class Cluster:
         for member in self.members():
             member.wait_ready()
         self._started_s = time.monotonic()
+
+
+# A pass of the dispatcher may lock the tables in another order, and one of the two is then sent back.
+@tenacity.retry(retry=tenacity.retry_if_exception_type(Outage), stop=tenacity.stop_after_attempt(5))
+def _truncate() -> None:
+    """No rows; the ids go on: an attempt of the last test must not meet a step of its number in the next."""
+    tables = ", ".join(table.name for table in Record.metadata.sorted_tables)
+    with transaction() as session:
+        session.execute(text(f"TRUNCATE {tables} CASCADE"))

@@ -141,8 +141,9 @@ def test_what_is_found_too_long_is_not_waited_for(
 
 
 def ended(threads: ThreadPoolExecutor, person: Person, path: str, end: Callable[[str], Any]) -> TestResponse:
+    known = len(jobs())
     waiting = threads.submit(send, person, path)
-    end(new_job(waiting, known=len(jobs())))
+    end(new_job(waiting, known))
     return waiting.result(PATIENCE_S)
 
 
