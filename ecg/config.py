@@ -211,6 +211,9 @@ class Settings:
     renders_per_month: int = _setting(100, int, "Renders a user may start per month (UTC). 0: no limit.")
     renders_at_once: int = _setting(2, int, "Renders a user may have waiting or running. 0: no limit.")
     analyses_at_once: int = _setting(0, int, "Analyses a user may have waiting or running. 0: no limit.")
+    user_bytes: int = _setting(
+        50 * 1024**3, int, "Bytes that the videos of a user may take together. 0: no limit."
+    )
     renders_per_minute: int = _setting(
         20, int, "Requests for a render a user may send per minute. 0: no limit."
     )

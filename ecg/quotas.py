@@ -1,5 +1,5 @@
-"""How many renders a user may ask for: per day, per month (both UTC, by the database's clock), at once; and
-how many analyses at once.
+"""How many renders a user may ask for: per day, per month (both UTC, by the database's clock), at once; how
+many analyses at once; and how many bytes his videos may take.
 
 A charge is one line in the ledger and one more in the counters of its day and its month; a refund takes
 both back. The counters are what limits, the ledger is why they stand where they do, and the sum of a
@@ -20,25 +20,31 @@ from sqlalchemy.orm import Session
 
 from ecg.config import Settings
 from ecg.errors import QuotaExceeded
-from ecg.models import ACTIVE_JOBS, Job, JobKind, User
+from ecg.models import ACTIVE_JOBS, Job, JobKind, User, Video
 
-RENDERS, ANALYSES = "renders", "analyses"
+RENDERS, ANALYSES, BYTES = "renders", "analyses", "bytes"
 #: What a job of a kind uses up.
 RESOURCES = {JobKind.RENDER: RENDERS, JobKind.ANALYSIS: ANALYSES}
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Most renders of one user; 0: no limit."""
+    """Most renders of one user, per day, per month and at once, most analyses at once, and most bytes of his
+    videos; 0: no limit. ``file_bytes``: what a file counts for whose size is not known before it is here.
+    """
 
     per_day: int = 0
     per_month: int = 0
     at_once: int = 0
+    analyses_at_once: int = 0
+    user_bytes: int = 0
+    file_bytes: int = 0
 
     @classmethod
     def of(cls, settings: Settings) -> Limits:
         """The limits that the settings set."""
-        return cls(settings.renders_per_day, settings.renders_per_month, settings.renders_at_once)
+        return cls(settings.renders_per_day, settings.renders_per_month, settings.renders_at_once,
+                   settings.analyses_at_once, settings.user_bytes, settings.max_upload_bytes)  # fmt: skip
 
 
 def charge(session: Session, *, user_id: str, job_id: str, limits: Limits) -> None:
@@ -57,10 +63,37 @@ def charge(session: Session, *, user_id: str, job_id: str, limits: Limits) -> No
     _check_at_once(session, user_id, JobKind.RENDER, limits.at_once)
 
 
-def check_analyses(session: Session, user_id: str, at_once: int) -> None:
-    """Refuse an analysis that its transaction has just created, if it is one too many; 0: no limit."""
-    if at_once and not _is_unlimited(session, user_id):
-        _check_at_once(session, user_id, JobKind.ANALYSIS, at_once)
+def check_analyses(session: Session, user_id: str, limits: Limits) -> None:
+    """Refuse an analysis that its transaction has just created, if it is one too many."""
+    if limits.analyses_at_once and not _is_unlimited(session, user_id):
+        _check_at_once(session, user_id, JobKind.ANALYSIS, limits.analyses_at_once)
+
+
+def check_bytes(session: Session, video: Video, limits: Limits) -> None:
+    """Refuse a video that its transaction has just added, if its user's videos would take too many bytes."""
+    if not limits.user_bytes or _is_unlimited(session, video.user_id):
+        return
+    taken, most = _bytes_taken(session, video.user_id, limits.file_bytes, video.id), limits.user_bytes
+    size_bytes = limits.file_bytes if video.size_bytes is None else video.size_bytes
+    if taken + size_bytes > most:
+        raise _refused(f"Your videos take {taken} bytes, this one may take {size_bytes}, and {most} is "
+                       "the most for all; delete one that you no longer need, then try again.",
+                       "kept", most, taken, None, BYTES)  # fmt: skip
+
+
+def _bytes_taken(session: Session, user_id: str, file_bytes: int, other_than: str | None = None) -> int:
+    values = {"user": user_id, "file": file_bytes, "other": other_than}
+    return session.scalar(_BYTES_TAKEN, values) or 0
+
+
+# What is on its way counts as announced, or as the largest that is taken. A fetch that failed left nothing.
+_BYTES_TAKEN = text("""
+    SELECT CAST(sum(coalesce(size_bytes, :file)) AS bigint) FROM videos
+    WHERE user_id = :user AND id IS DISTINCT FROM CAST(:other AS uuid) AND (
+        size_bytes IS NOT NULL
+        OR EXISTS (SELECT FROM uploads WHERE uploads.video_id = videos.id)
+        OR EXISTS (SELECT FROM jobs WHERE jobs.video_id = videos.id AND jobs.status IN ('queued', 'running')))
+""")
 
 
 def _is_unlimited(session: Session, user_id: str) -> bool | None:
@@ -146,7 +179,8 @@ _UNCOUNT = text("""
 class Standing:
     """How much of an allowance is used and left; ``limit`` and ``left`` are ``None`` where there is no limit.
 
-    ``resets_at``: when it starts anew; ``None`` for what is at once, which ends with the jobs.
+    ``resets_at``: when it starts anew; ``None`` for what is at once, which ends with the jobs, and for bytes,
+    which are kept until their video is deleted.
     """
 
     resource: str
@@ -157,17 +191,19 @@ class Standing:
     resets_at: datetime.datetime | None
 
 
-def standing(session: Session, user_id: str, limits: Limits, analyses_at_once: int) -> list[Standing]:
+def standing(session: Session, user_id: str, limits: Limits) -> list[Standing]:
     """What the user has used of each of his allowances."""
     found = session.execute(_STANDING, {"user": user_id, "resource": RENDERS}).one()
+    taken = _bytes_taken(session, user_id, limits.file_bytes)
     if found.unlimited:
-        limits, analyses_at_once = Limits(), 0
+        limits = Limits()
     tomorrow, next_month = found.day + datetime.timedelta(days=1), _next_month(found.day)
     return [
         _standing(RENDERS, "day", found.of_day, limits.per_day, _midnight(tomorrow)),
         _standing(RENDERS, "month", found.of_month, limits.per_month, _midnight(next_month)),
         _standing(RENDERS, "at_once", found.renders, limits.at_once, None),
-        _standing(ANALYSES, "at_once", found.analyses, analyses_at_once, None),
+        _standing(ANALYSES, "at_once", found.analyses, limits.analyses_at_once, None),
+        _standing(BYTES, "kept", taken, limits.user_bytes, None),
     ]
 
 

@@ -32,6 +32,13 @@ def expected(
     )  # fmt: skip
 
 
+def bring(session: Session, video: Video) -> None:
+    """Put a new video into the record; raises `QuotaExceeded` when its user's videos would take too much."""
+    session.add(video)
+    session.flush()
+    quotas.check_bytes(session, video, quotas.Limits.of(settings()))
+
+
 def begin_upload(session: Session, video: Video, parts_id: str | None, part_bytes: int | None) -> Upload:
     """Expect the file of a video from its user; ``None``: in one piece.
 
@@ -39,8 +46,7 @@ def begin_upload(session: Session, video: Video, parts_id: str | None, part_byte
     """
     key = video.upload_key if parts_id else f"temp/{video.id}/sent"
     upload = Upload(video_id=video.id, key=key, parts_id=parts_id, part_bytes=part_bytes)
-    session.add(video)
-    session.flush()
+    bring(session, video)
     session.add(upload)
     return upload
 
@@ -51,8 +57,7 @@ def analyze_from(
 ) -> tuple[str, str]:  # fmt: skip
     """Ask for a video to be fetched from a web address and analysed; the ids of the video and of the job."""
     video = expected(user_id, filename, "application/octet-stream", None)
-    session.add(video)
-    session.flush()
+    bring(session, video)
     params = {"source_url": url, "language": language, "engine": engine, "speakers": speakers,
               "captions_key": None, "script_key": None, "hotwords": list(hotwords)}  # fmt: skip
     return video.id, _start_analysis(session, user_id, video.id, params, fetched=True)
@@ -153,7 +158,7 @@ def _start_analysis(
     """Every analysis begins here. Raises `QuotaExceeded` for one too many at once."""
     job_id = lifecycle.create(session, user_id=user_id, video_id=video_id, kind=JobKind.ANALYSIS,
                               params=params, fetched=fetched)  # fmt: skip
-    quotas.check_analyses(session, user_id, settings().analyses_at_once)
+    quotas.check_analyses(session, user_id, quotas.Limits.of(settings()))
     return job_id
 
 

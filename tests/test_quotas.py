@@ -9,11 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import text
 
-from ecg import quotas
+from ecg import quotas, videos
 from ecg.db import transaction
 from ecg.errors import InvalidMedia, QuotaExceeded
 from ecg.jobs import attempts, lifecycle
-from ecg.models import JobKind
+from ecg.models import JobKind, Upload
 from ecg.quotas import Limits
 from tests.jobs.builders import claim, finish, make_job, make_user
 
@@ -135,7 +135,7 @@ def test_so_many_analyses_may_be_at_work_at_once():
 
     def check(at_once: int) -> None:
         with transaction() as session:
-            quotas.check_analyses(session, user, at_once)
+            quotas.check_analyses(session, user, Limits(analyses_at_once=at_once))
 
     check(2), check(0)
     with pytest.raises(QuotaExceeded) as refused:
@@ -146,21 +146,78 @@ def test_so_many_analyses_may_be_at_work_at_once():
     check(1)
 
 
+def bring(user_id: str, size_bytes: int | None, limits: Limits, *, fetched: bool = False) -> str:
+    """A video whose file is on its way."""
+    video = videos.expected(user_id, "talk.mp4", "video/mp4", size_bytes)
+    with transaction() as session:
+        session.add(video)
+        session.flush()
+        quotas.check_bytes(session, video, limits)
+        if fetched:
+            return lifecycle.create(session, user_id=user_id, video_id=video.id, kind=JobKind.ANALYSIS,
+                                    params={}, fetched=True)  # fmt: skip
+        session.add(Upload(video_id=video.id, key=f"temp/{video.id}/sent"))
+    return video.id
+
+
+def test_the_videos_of_a_user_take_so_many_bytes_together_and_a_deleted_one_makes_room():
+    user, limits = make_user(), Limits(user_bytes=1000, file_bytes=500)
+    first = bring(user, 600, limits)
+    with pytest.raises(QuotaExceeded) as refused:
+        bring(user, 401, limits)
+    assert refused.value.details == {
+        "resource": "bytes", "period": "kept", "limit": 1000, "used": 600, "resets_at": None}  # fmt: skip
+    assert "delete one" in refused.value.message
+    bring(user, 400, limits)
+    bring(make_user(), 1000, limits)
+    bring(user, 10_000, NO_LIMITS)
+    with transaction() as session:
+        videos.remove(session, user, first)
+        session.execute(text("UPDATE users SET unlimited = true WHERE id = :user"), {"user": user})
+    bring(user, 10_000, limits)
+
+
+def test_a_file_of_unknown_size_counts_as_the_largest_while_it_is_on_its_way():
+    user, limits = make_user(), Limits(user_bytes=1000, file_bytes=500)
+    bring(user, None, limits)
+    job = bring(user, None, limits, fetched=True)
+    with pytest.raises(QuotaExceeded):
+        bring(user, 1, limits)
+    cancel(job)
+    bring(user, 500, limits)
+
+
+def test_no_crowd_of_uploads_at_once_passes_the_bytes():
+    user, limits = make_user(), Limits(user_bytes=1000, file_bytes=500)
+
+    def accepted(_: int) -> bool:
+        try:
+            return bool(bring(user, 300, limits))
+        except QuotaExceeded:
+            return False
+
+    with ThreadPoolExecutor(8) as threads:
+        assert sum(threads.map(accepted, range(24))) == 3
+
+
 def test_what_is_used_and_left_of_each_quota():
-    user, limits = make_user(), Limits(per_day=2, at_once=3)
+    user = make_user()
+    limits = Limits(per_day=2, at_once=3, analyses_at_once=1, user_bytes=1000, file_bytes=500)
 
     def standing() -> dict[tuple[str, str], tuple[int, int | None]]:
         with transaction() as session:
-            found = quotas.standing(session, user, limits, analyses_at_once=1)
-        assert [(quota.resets_at is None) for quota in found] == [False, False, True, True]
+            found = quotas.standing(session, user, limits)
+        assert [(quota.resets_at is None) for quota in found] == [False, False, True, True, True]
         assert all((quota.limit is None) == (quota.left is None) for quota in found)
         return {(quota.resource, quota.period): (quota.used, quota.left) for quota in found}
 
     assert standing() == {("renders", "day"): (0, 2), ("renders", "month"): (0, None),
-                          ("renders", "at_once"): (0, 3), ("analyses", "at_once"): (0, 1)}  # fmt: skip
+                          ("renders", "at_once"): (0, 3), ("analyses", "at_once"): (0, 1),
+                          ("bytes", "kept"): (0, 1000)}  # fmt: skip
     start(user), cancel(start(user)), make_job(user), start(make_user())
     assert standing() == {("renders", "day"): (1, 1), ("renders", "month"): (1, None),
-                          ("renders", "at_once"): (1, 2), ("analyses", "at_once"): (1, 0)}  # fmt: skip
+                          ("renders", "at_once"): (1, 2), ("analyses", "at_once"): (1, 0),
+                          ("bytes", "kept"): (3, 997)}  # fmt: skip
     limits = Limits(per_day=1, at_once=0)
     assert standing()["renders", "at_once"] == (1, None)
     with transaction() as session:

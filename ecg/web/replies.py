@@ -449,7 +449,8 @@ class UsagePeriod(Reply):
 
 class QuotaReply(Reply):
     resource: str = Field(examples=["renders"])
-    period: str = Field(description="`day` and `month` are those of UTC; `at_once`: waiting or running.")
+    period: str = Field(description="`day` and `month` are those of UTC; `at_once`: waiting or "
+                                    "running; `kept`: until their videos are deleted.")
     used: int
     limit: int | None = Field(description="null: no limit.")
     left: int | None

@@ -51,4 +51,4 @@ def _item(quota: Standing) -> str:
 
 def _quotas() -> list[Standing]:
     with transaction() as session:
-        return quotas.standing(session, user_id(), Limits.of(settings()), settings().analyses_at_once)
+        return quotas.standing(session, user_id(), Limits.of(settings()))

@@ -125,7 +125,7 @@ def _brought(file: FileStorage) -> Video:
         size_bytes = _checked_size(local.stat().st_size)
         video = videos.expected(user_id(), filename, kind, size_bytes)
         with transaction() as session:
-            session.add(video)
+            videos.bring(session, video)
         store().put(video.upload_key, local)
     return video
 

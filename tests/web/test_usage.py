@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from flask import Flask
 from sqlalchemy import text
+from werkzeug.test import TestResponse
 
 from ecg import config
 from ecg.db import transaction
@@ -110,6 +113,35 @@ def test_no_request_starts_a_render_that_is_not_charged(
         assert int(refused.headers["Retry-After"]) > 0
     with transaction() as session:
         assert session.scalar(text("SELECT count(*) FROM jobs WHERE kind = 'render'")) == 1
+
+
+def test_no_way_to_bring_a_video_passes_the_bytes_that_one_may_keep(
+    ann: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = ann.analysed_video()[0]
+    monkeypatch.setenv("ECG_USER_BYTES", "10")
+    monkeypatch.setenv("ECG_MAX_UPLOAD_BYTES", "20")
+    monkeypatch.setenv("ECG_PARTS_ABOVE_BYTES", "15")
+    config.settings.cache_clear()
+    ann.client = create_app().test_client()
+    described = {"filename": "talk.mp4", "content_type": "video/mp4"}
+
+    def ways() -> Iterator[tuple[str, TestResponse]]:
+        for size_bytes in (11, 16):
+            yield "/api/uploads", ann.post("/api/uploads", **described, size_bytes=size_bytes)
+        yield "generate-url", ann.post("/api/upload-video/generate-url", **described)
+        yield "from-url", ann.post("/api/videos/from-url", url="https://example.org/talk.mp4")
+        for path in ("/transcribe", "/v1/audio/transcriptions"):
+            form = {"file": (io.BytesIO(b"twelve bytes"), "talk.mp3")}
+            form |= {"model": "whisper-1"} if path.startswith("/v1/") else {}
+            yield path, ann.client.post(path, data=form, headers=ann.headers)
+
+    for path, refused in ways():
+        assert (refused.status_code, refused.json["error"]["code"]) == (429, "QUOTA_EXCEEDED"), path
+    assert [video["id"] for video in ann.get("/api/videos").json["videos"]] == [kept]
+    standing = {quota["resource"]: quota for quota in ann.get("/api/usage").json["quotas"]}
+    assert standing["bytes"]["limit"] == 10
+    assert standing["bytes"]["used"] == ann.get(f"/api/videos/{kept}").json["size_bytes"]
 
 
 def test_no_way_to_ask_for_an_analysis_passes_the_number_at_once(

@@ -1,6 +1,6 @@
 /** What went wrong, by which code, and what to do about it. */
 import { h } from "./dom.js";
-import { moment } from "./format.js";
+import { moment, size } from "./format.js";
 import { has, t } from "./i18n.js";
 import { icon } from "./icons.js";
 
@@ -27,7 +27,8 @@ export function errorLine(error) {
 function sentence({ code, details, message, sentence: given }) {
   const key = `error.quota.${details?.period}`;
   if (code !== "QUOTA_EXCEEDED" || !has(key)) return given ?? message;
-  return t(key, { limit: details.limit, time: details.resets_at && moment(details.resets_at) });
+  const limit = details.resource === "bytes" ? size(details.limit) : details.limit;
+  return t(key, { limit, time: details.resets_at && moment(details.resets_at) });
 }
 
 function known(key) {

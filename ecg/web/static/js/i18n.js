@@ -311,6 +311,8 @@ const STRINGS = {
     "이번 달 렌더링 한도 {limit}개를 모두 썼습니다. {time} 이후에 다시 시작할 수 있습니다."],
   "error.quota.at_once": ["Only {limit} renders may be at work at once. Wait until one is done, or cancel one.",
     "렌더링은 동시에 {limit}개까지 할 수 있습니다. 하나가 끝날 때까지 기다리거나 취소해 주세요."],
+  "error.quota.kept": ["Your videos may take {limit} together. Delete one that you no longer need, then send this one.",
+    "영상은 모두 합쳐 {limit}까지 보관할 수 있습니다. 필요 없는 영상을 지운 뒤 다시 올려 주세요."],
   "error.do.NETWORK": ["Check your connection, then try again.", "인터넷 연결을 확인한 뒤 다시 시도해 주세요."],
   "error.do.NOT_FOUND": ["It may have been deleted, or it belongs to another account.",
     "삭제되었거나 다른 계정의 항목일 수 있습니다."],
