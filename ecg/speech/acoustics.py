@@ -6,18 +6,34 @@ Sound comes as float64 in -1..1 at 16 kHz; frame ``i`` covers samples ``160 * i`
 
 from __future__ import annotations
 
-import warnings
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
+from importlib.metadata import distribution
+from types import ModuleType
 
 import numpy as np
 from scipy.fft import dct, rfft, rfftfreq
 
 from ecg.speech.waveform import HOP, HOP_S, SAMPLE_RATE, Samples
 
-with warnings.catch_warnings():
-    # It looks its own version up through pkg_resources, which warns whoever imports it.
-    warnings.simplefilter("ignore")
+
+@contextmanager
+def _pkg_resources() -> Iterator[None]:
+    """What pyworld 0.3.5 wants of it, its own version; setuptools has none of it any more from 82 on."""
+    missing = "pkg_resources" not in sys.modules
+    if missing:
+        sys.modules["pkg_resources"] = ModuleType("pkg_resources")
+        sys.modules["pkg_resources"].get_distribution = distribution  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        if missing:
+            del sys.modules["pkg_resources"]
+
+
+with _pkg_resources():
     import pyworld
 
 _WINDOW = int(0.025 * SAMPLE_RATE)

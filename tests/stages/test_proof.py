@@ -62,7 +62,7 @@ def styles_over_pictures() -> Iterator[Any]:
         yield pytest.param(style, picture, marks=() if short else pytest.mark.long)
 
 
-@pytest.mark.parametrize(("style", "picture"), styles_over_pictures())
+@pytest.mark.parametrize(("style", "picture"), list(styles_over_pictures()))
 def test_a_right_render_of_low_quality_passes_in_every_style_over_any_picture(
     browser: CaptureBrowser, tmp_path: Path, style: str, picture: str
 ):

@@ -38,7 +38,8 @@ def served(app: Flask, tmp_path: Path) -> Iterator[tuple[Web, Path]]:
                   "sendName": "Authorization", "sendTemplate": "Bearer {token}"},
     }})  # fmt: skip
     (tmp_path / "who.json").write_text(json.dumps({"auth": who}))
-    unlimited = {f"ECG_RENDERS_{name}": "0" for name in ("PER_DAY", "PER_MONTH", "AT_ONCE")}
+    quotas = ("RENDERS_PER_DAY", "RENDERS_PER_MONTH", "RENDERS_AT_ONCE", "USER_BYTES")
+    unlimited = {f"ECG_{name}": "0" for name in quotas}
     with web(ECG_EGRESS_PORTS="9", ECG_SYNC_S="1", **unlimited) as running:
         yield running, tmp_path
 
