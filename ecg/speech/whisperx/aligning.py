@@ -6,6 +6,7 @@ millisecond). Repairs come after it, in `ecg.speech.timing`.
 
 from __future__ import annotations
 
+import json
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -256,18 +257,26 @@ def _samples_of(spoken: Spoken) -> tuple[int, int]:
 def _load(folder: Path, device: str, half: bool) -> tuple[Any, dict[str, int]]:
     """The model and its tokens, from local files."""
     import torch
-    from transformers import Wav2Vec2ForCTC, Wav2Vec2Processor
+    from transformers import Wav2Vec2CTCTokenizer, Wav2Vec2ForCTC
 
     try:
-        processor = Wav2Vec2Processor.from_pretrained(str(folder), local_files_only=True)  # nosec B615 # a folder
+        _check_kind(folder)
+        tokenizer = Wav2Vec2CTCTokenizer.from_pretrained(str(folder), local_files_only=True)  # nosec B615 # a folder
         model = Wav2Vec2ForCTC.from_pretrained(str(folder), local_files_only=True)  # nosec B615 # a folder
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, ImportError) as error:
         raise EngineUnavailable(
             f"{folder} holds no alignment model that can be read ({error}): fetch it with "
             "`ecg models pull`.", engine="whisperx", folder=str(folder),
         ) from error  # fmt: skip
     model = model.to(device, torch.float16 if half else torch.float32).eval()
-    return model, processor.tokenizer.get_vocab()
+    return model, tokenizer.get_vocab()
+
+
+def _check_kind(folder: Path) -> None:
+    """Let the library read nothing but a wav2vec2: what is read of some other kinds may name code to run."""
+    kind = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type")
+    if kind != "wav2vec2":
+        raise ValueError(f"its config.json is of a {kind}, not of a wav2vec2")
 
 
 def _sentence_splitter(folder: Path, language: str) -> tuple[Callable[[str], list[Sentence]], str]:

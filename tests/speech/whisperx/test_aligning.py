@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -229,6 +230,77 @@ def test_without_the_splitters_data_the_aligner_says_that_it_is_untrained(folder
 def test_a_folder_without_a_model_is_refused_with_what_to_do(folder, tmp_path):
     with pytest.raises(EngineUnavailable, match="ecg models pull"):
         Aligner(tmp_path / "align-xx", "xx", "cpu", half=False)
+
+
+class Evil:
+    """Pickled, it runs code where it is read; ``mark``: the file that the code leaves."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.mark,)
+
+
+def with_a_module_that_generates(model: Path, code: str) -> None:
+    (model / "custom_generate").mkdir()
+    (model / "custom_generate" / "generate.py").write_text(f"{code}\ndef generate(model): pass\n")
+
+
+def with_classes_of_its_own(model: Path, code: str) -> None:
+    (model / "evil.py").write_text(f"{code}\nfrom transformers import Wav2Vec2ForCTC, Wav2Vec2Config\n")
+    configure(model, auto_map={"AutoConfig": "evil.Wav2Vec2Config", "AutoModelForCTC": "evil.Wav2Vec2ForCTC"})
+
+
+@pytest.mark.parametrize("attack", [with_a_module_that_generates, with_classes_of_its_own])
+def test_code_that_comes_with_a_model_is_not_run(folder, tmp_path, attack):
+    model, mark = make_tiny_aligner(tmp_path / "align-en"), tmp_path / "ran"
+    attack(model, f"open({str(mark)!r}, 'w')")
+    Aligner(model, "en", "cpu", half=False)
+    assert not mark.exists()
+
+
+def with_kernels_of_the_hub(model: Path, mark: Path) -> None:
+    configure(model, _attn_implementation_internal="somebody/kernels")
+
+
+def with_pickled_weights(model: Path, mark: Path) -> None:
+    (model / "model.safetensors").unlink()
+    torch.save({"lm_head.weight": Evil(mark)}, model / "pytorch_model.bin")
+
+
+def with_a_configuration_that_names_code(model: Path, mark: Path) -> None:
+    other = model.parent / "other"
+    other.mkdir()
+    (other / "config.json").write_text(json.dumps({"model_type": "x", "auto_map": {"AutoConfig": "evil.X"}}))
+    (other / "evil.py").write_text(f"open({str(mark)!r}, 'w')\nclass X: pass\n")
+    detector = {"model_type": "x", "_name_or_path": str(other)}
+    configure(model, model_type="lightglue", trust_remote_code=True, keypoint_detector_config=detector)
+    (model / "tokenizer_config.json").unlink()  # so the kind of tokenizer is asked of the configuration
+
+
+def with_weights_of_another_folder(model: Path, mark: Path) -> None:
+    (model / "model.safetensors").rename(model.parent / "model.safetensors")
+    index = {"metadata": {}, "weight_map": {"lm_head.weight": "../model.safetensors"}}
+    (model / "model.safetensors.index.json").write_text(json.dumps(index))
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [with_kernels_of_the_hub, with_pickled_weights, with_a_configuration_that_names_code,
+     with_weights_of_another_folder],
+)
+def test_a_model_that_brings_code_or_reaches_elsewhere_is_refused(folder, tmp_path, attack):
+    model, mark = make_tiny_aligner(tmp_path / "align-en"), tmp_path / "ran"
+    attack(model, mark)
+    with pytest.raises(EngineUnavailable, match="ecg models pull"):
+        Aligner(model, "en", "cpu", half=False)
+    assert not mark.exists()
+
+
+def configure(model: Path, **changed: Any) -> None:
+    path = model / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changed))
 
 
 @pytest.mark.gpu
