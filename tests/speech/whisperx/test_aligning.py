@@ -279,18 +279,10 @@ def with_a_configuration_that_names_code(model: Path, mark: Path) -> None:
     (model / "tokenizer_config.json").unlink()  # so the kind of tokenizer is asked of the configuration
 
 
-def with_weights_of_another_folder(model: Path, mark: Path) -> None:
-    (model / "model.safetensors").rename(model.parent / "model.safetensors")
-    index = {"metadata": {}, "weight_map": {"lm_head.weight": "../model.safetensors"}}
-    (model / "model.safetensors.index.json").write_text(json.dumps(index))
-
-
 @pytest.mark.parametrize(
-    "attack",
-    [with_kernels_of_the_hub, with_pickled_weights, with_a_configuration_that_names_code,
-     with_weights_of_another_folder],
+    "attack", [with_kernels_of_the_hub, with_pickled_weights, with_a_configuration_that_names_code]
 )
-def test_a_model_that_brings_code_or_reaches_elsewhere_is_refused(folder, tmp_path, attack):
+def test_a_model_that_needs_code_of_others_is_refused(folder, tmp_path, attack):
     model, mark = make_tiny_aligner(tmp_path / "align-en"), tmp_path / "ran"
     attack(model, mark)
     with pytest.raises(EngineUnavailable, match="ecg models pull"):
