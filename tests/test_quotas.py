@@ -170,9 +170,17 @@ def test_the_videos_of_a_user_take_so_many_bytes_together_and_a_deleted_one_make
     assert "delete one" in refused.value.message
     bring(user, 400, limits)
     bring(make_user(), 1000, limits)
-    bring(user, 10_000, NO_LIMITS)
     with transaction() as session:
         videos.remove(session, user, first)
+    bring(user, 600, limits)
+
+
+def test_no_limit_and_an_account_without_quotas_take_any_number_of_bytes():
+    user, limits = make_user(), Limits(user_bytes=1000, file_bytes=500)
+    bring(user, 10_000, NO_LIMITS)
+    with pytest.raises(QuotaExceeded):
+        bring(user, 1, limits)
+    with transaction() as session:
         session.execute(text("UPDATE users SET unlimited = true WHERE id = :user"), {"user": user})
     bring(user, 10_000, limits)
 
